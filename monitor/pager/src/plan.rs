@@ -1,0 +1,172 @@
+//! Files, and what people made by the API, into one plan.
+//!
+//! A name that a file uses is the file's: the API cannot change it, and if a file takes a name later, the file wins.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use wharf_oncall::{
+    Config, Plan, Problems,
+    config::{Problem, User},
+};
+
+use crate::{Refusal, journal::Document};
+
+/// Kinds of things that the API makes. A `routing` is a routing key with the policy it goes to; the one named
+/// `default` is for all other alerts.
+pub const KINDS: [&str; 6] = ["teams", "users", "receivers", "rotations", "policies", "routing"];
+
+/// The policy of a new wharf's first alerts, and the routing of all alerts that nothing else routes.
+const DEFAULT: &str = "default";
+
+/// Where a piece of configuration comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A file; it is changed there.
+    File,
+    /// The API.
+    Api,
+}
+
+/// All that the plan is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Layers {
+    /// What the files say.
+    pub files: Config,
+    /// What the API made, by kind and name.
+    pub documents: BTreeMap<(String, String), Document>,
+}
+
+impl Layers {
+    /// Both together.
+    pub fn plan(&self) -> Result<Plan, Problems> {
+        let mut config = self.files.clone();
+        for ((kind, name), document) in &self.documents {
+            if self.origin(kind, name) != Some(Origin::File) {
+                insert(&mut config, kind, name, document.body.as_deref().unwrap_or_default())?;
+            }
+        }
+        // The first policy could not be made otherwise: it and its routing need each other.
+        if config.routing.default.is_none() && config.policies.contains_key(DEFAULT) {
+            config.routing.default = Some(DEFAULT.to_owned());
+        }
+        Plan::new(config)
+    }
+
+    /// Where a name comes from; nothing if there is none.
+    pub fn origin(&self, kind: &str, name: &str) -> Option<Origin> {
+        let files = &self.files;
+        let in_file = match kind {
+            "teams" => files.teams.contains_key(name),
+            "users" => files.users.contains_key(name),
+            "receivers" => files.receivers.contains_key(name),
+            "rotations" => files.rotations.contains_key(name),
+            "policies" => files.policies.contains_key(name),
+            "routing" if name == DEFAULT => files.routing.default.is_some(),
+            "routing" => files.routing.keys.contains_key(name),
+            _ => false,
+        };
+        let by_api =
+            || self.documents.contains_key(&(kind.to_owned(), name.to_owned())).then_some(Origin::Api);
+        if in_file { Some(Origin::File) } else { by_api() }
+    }
+
+    /// With `document` made, changed or removed, if that holds together.
+    pub(crate) fn with(&self, document: &Document) -> Result<(Self, Plan), Refusal> {
+        let (kind, name) = (document.kind.clone(), document.name.clone());
+        let mut layers = self.clone();
+        match (self.origin(&kind, &name), &document.body) {
+            (Some(Origin::File), _) => return Err(Refusal::FromFile { kind, name }),
+            (None, None) => return Err(Refusal::NoDocument { kind, name }),
+            (_, None) => drop(layers.documents.remove(&(kind, name))),
+            (_, Some(_)) => drop(layers.documents.insert((kind, name), document.clone())),
+        }
+        let plan = layers.plan().map_err(Refusal::Plan)?;
+        Ok((layers, plan))
+    }
+}
+
+/// Where alerts with a routing key go.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Route {
+    policy: String,
+}
+
+fn insert(config: &mut Config, kind: &str, name: &str, body: &str) -> Result<(), Problems> {
+    let wrong =
+        |message: String| Problems(vec![Problem { line: None, place: format!("{kind}.{name}"), message }]);
+    let value: Value = serde_json::from_str(body).map_err(|error| wrong(format!("is no JSON: {error}")))?;
+    fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+        serde_json::from_value(value).map_err(|error| error.to_string())
+    }
+    let name = name.to_owned();
+    match kind {
+        "teams" => drop(config.teams.insert(name, read(value).map_err(wrong)?)),
+        "users" => drop(config.users.insert(name, read::<User>(value).map_err(wrong)?)),
+        "receivers" => drop(config.receivers.insert(name, read(value).map_err(wrong)?)),
+        "rotations" => drop(config.rotations.insert(name, read(value).map_err(wrong)?)),
+        "policies" => drop(config.policies.insert(name, read(value).map_err(wrong)?)),
+        "routing" => {
+            let route: Route = read(value).map_err(wrong)?;
+            if name == DEFAULT {
+                config.routing.default = Some(route.policy);
+            } else {
+                config.routing.keys.insert(name, route.policy);
+            }
+        }
+        _ => return Err(wrong(format!("cannot be made: use one of {}", KINDS.join(", ")))),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(kind: &str, name: &str, body: Option<&str>) -> Document {
+        Document {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            by: "lee".to_owned(),
+            body: body.map(str::to_owned),
+        }
+    }
+
+    fn files() -> Layers {
+        let text = "[users.dana]\ncontacts.phone = { type = \"ntfy\", url = \"https://n.example/d\" }\npaging = [{ contact = \"phone\" }]";
+        Layers { files: (*Plan::from_toml(text, None).unwrap()).clone(), documents: BTreeMap::new() }
+    }
+
+    #[test]
+    fn what_the_api_makes_goes_with_what_the_files_say() {
+        let made = document("policies", "default", Some(r#"{"steps": [{"targets": [{"user": "dana"}]}]}"#));
+        let (layers, plan) = files().with(&made).unwrap();
+        assert!(plan.policies.contains_key("default") && plan.users.contains_key("dana"));
+        assert_eq!(plan.routing.default.as_deref(), Some("default"), "the first policy needs no routing");
+        assert_eq!(layers.origin("policies", "default"), Some(Origin::Api));
+        let (layers, plan) =
+            layers.with(&document("routing", "db", Some(r#"{"policy": "default"}"#))).unwrap();
+        assert_eq!(plan.routing.keys["db"], "default");
+        let needed = layers.with(&document("policies", "default", None)).unwrap_err().to_string();
+        assert!(needed.contains("routing"), "{needed}");
+        let (layers, _) = layers.with(&document("routing", "db", None)).unwrap();
+        let (_, plan) = layers.with(&document("policies", "default", None)).unwrap();
+        assert!(plan.policies.is_empty());
+    }
+
+    #[test]
+    fn what_is_in_a_file_or_does_not_hold_together_is_refused_and_says_why() {
+        let refused = |document: Document| files().with(&document).unwrap_err().to_string();
+        assert!(refused(document("users", "dana", Some("{}"))).contains("comes from the configuration file"));
+        assert!(refused(document("users", "lee", None)).contains("no users `lee`"));
+        let nobody = r#"{"steps": [{"targets": [{"user": "kim"}]}]}"#;
+        assert!(refused(document("policies", "night", Some(nobody))).contains("kim"));
+        assert!(refused(document("policies", "night", Some("{"))).contains("policies.night: is no JSON"));
+        assert!(refused(document("policies", "night", Some(r#"{"stepz": []}"#))).contains("stepz"));
+        assert!(refused(document("moods", "good", Some("{}"))).contains("use one of"));
+    }
+}
