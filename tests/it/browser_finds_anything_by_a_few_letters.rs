@@ -41,7 +41,7 @@ async fn the_palette_leads_to_a_service_a_node_and_a_page() {
 
     // Keys that mean something on the page mean letters in the palette, and the other way round.
     browser.press("?", None).await;
-    browser.reads("dialog", "these keys").await;
+    browser.reads("dialog[open]", "these keys").await;
     browser.press(ENTER, None).await;
     browser.press("gn", None).await;
     eventually("the nodes", async || at().await == "/ui/nodes").await;

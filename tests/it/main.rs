@@ -14,6 +14,7 @@ mod browser_acknowledges_and_stands_in;
 mod browser_finds_anything_by_a_few_letters;
 mod browser_opens_an_instance_and_a_year;
 mod browser_sees_a_service_go_down_and_come_back;
+mod browser_sets_up_rules_and_maintenance;
 mod browser_shows_the_public_status_page;
 mod browser_walks_through_many_services;
 mod command_line_answers_people_and_scripts;

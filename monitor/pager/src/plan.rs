@@ -15,7 +15,20 @@ use crate::{Refusal, journal::Document};
 
 /// Kinds of things that the API makes. A `routing` is a routing key with the policy it goes to; the one named
 /// `default` is for all other alerts.
-pub const KINDS: [&str; 6] = ["teams", "users", "receivers", "rotations", "policies", "routing"];
+pub const KINDS: [&str; 9] = [
+    "teams",
+    "users",
+    "receivers",
+    "rotations",
+    "policies",
+    "routing",
+    "rules",
+    "grouping",
+    "dependencies",
+];
+
+/// Those of them that have an order: the files' come first, then the API's by name.
+pub const ORDERED: [&str; 3] = ["rules", "grouping", "dependencies"];
 
 /// The policy of a new wharf's first alerts, and the routing of all alerts that nothing else routes.
 const DEFAULT: &str = "default";
@@ -52,7 +65,32 @@ impl Layers {
         if config.routing.default.is_none() && config.policies.contains_key(DEFAULT) {
             config.routing.default = Some(DEFAULT.to_owned());
         }
-        Plan::new(config)
+        Plan::new(config).map_err(|problems| self.by_name(problems))
+    }
+
+    /// Whoever made an ordered entry by the API knows it by its name, not by its number.
+    fn by_name(&self, mut problems: Problems) -> Problems {
+        for problem in &mut problems.0 {
+            let Some((kind, rest)) = problem.place.split_once('[') else { continue };
+            let Some((number, rest)) = rest.split_once(']') else { continue };
+            let in_files = match kind {
+                "rules" => self.files.rules.len(),
+                "grouping" => self.files.grouping.len(),
+                "dependencies" => self.files.dependencies.len(),
+                _ => continue,
+            };
+            let name = number.parse::<usize>().ok().and_then(|n| self.made(kind).nth(n.checked_sub(in_files)?));
+            if let Some(name) = name {
+                problem.place = format!("{kind}.{name}{rest}");
+            }
+        }
+        problems
+    }
+
+    /// The names of what the API made of this kind, those left out that a file has too.
+    fn made<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a str> {
+        let of_kind = self.documents.keys().filter(move |(of, _)| of == kind);
+        of_kind.map(|(_, name)| name.as_str()).filter(move |name| self.origin(kind, name) == Some(Origin::Api))
     }
 
     /// Where a name comes from; nothing if there is none.
@@ -66,6 +104,9 @@ impl Layers {
             "policies" => files.policies.contains_key(name),
             "routing" if name == DEFAULT => files.routing.default.is_some(),
             "routing" => files.routing.keys.contains_key(name),
+            "rules" => files.rules.iter().any(|rule| rule.name == name),
+            "grouping" => files.grouping.iter().any(|one| one.name.as_deref() == Some(name)),
+            "dependencies" => files.dependencies.iter().any(|one| one.name.as_deref() == Some(name)),
             _ => false,
         };
         let by_api =
@@ -95,10 +136,28 @@ struct Route {
     policy: String,
 }
 
+/// Its name stands in its address; in the list it has to stand in the entry.
+fn named(entry: &mut Value, name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+        return Err("cannot be a name; use up to 64 letters, digits, `.`, `_` or `-`".to_owned());
+    }
+    let Some(entry) = entry.as_object_mut() else { return Err("is no object".to_owned()) };
+    match entry.insert("name".to_owned(), name.into()) {
+        Some(other) if other != name => {
+            Err(format!("is called {other} inside; leave `name` out or make it the same"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn insert(config: &mut Config, kind: &str, name: &str, body: &str) -> Result<(), Problems> {
     let wrong =
         |message: String| Problems(vec![Problem { line: None, place: format!("{kind}.{name}"), message }]);
-    let value: Value = serde_json::from_str(body).map_err(|error| wrong(format!("is no JSON: {error}")))?;
+    let mut value: Value = serde_json::from_str(body).map_err(|error| wrong(format!("is no JSON: {error}")))?;
+    if ORDERED.contains(&kind) {
+        named(&mut value, name).map_err(wrong)?;
+    }
     fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
         serde_json::from_value(value).map_err(|error| error.to_string())
     }
@@ -117,6 +176,9 @@ fn insert(config: &mut Config, kind: &str, name: &str, body: &str) -> Result<(),
                 config.routing.keys.insert(name, route.policy);
             }
         }
+        "rules" => config.rules.push(read(value).map_err(wrong)?),
+        "grouping" => config.grouping.push(read(value).map_err(wrong)?),
+        "dependencies" => config.dependencies.push(read(value).map_err(wrong)?),
         _ => return Err(wrong(format!("cannot be made: use one of {}", KINDS.join(", ")))),
     }
     Ok(())
@@ -156,6 +218,31 @@ mod tests {
         let (layers, _) = layers.with(&document("routing", "db", None)).unwrap();
         let (_, plan) = layers.with(&document("policies", "default", None)).unwrap();
         assert!(plan.policies.is_empty());
+    }
+
+    #[test]
+    fn rules_of_the_api_come_after_those_of_the_files_by_name() {
+        let text = "[[rules]]\nname = \"z\"\nmatch = ['a=\"b\"']\nmute = true";
+        let files = (*Plan::from_toml(text, None).unwrap()).clone();
+        let layers = Layers { files, documents: BTreeMap::new() };
+        let rule = r#"{"match": ["host=*\"lab-*\""], "mute": true}"#;
+        let (layers, _) = layers.with(&document("rules", "b", Some(rule))).unwrap();
+        let (layers, plan) = layers.with(&document("rules", "a", Some(rule))).unwrap();
+        assert_eq!(plan.rules.iter().map(|rule| &*rule.name).collect::<Vec<_>>(), ["z", "a", "b"]);
+        let refused = |name: &str, body: &str| layers.with(&document("rules", name, Some(body))).unwrap_err();
+        assert!(refused("z", rule).to_string().contains("comes from the configuration file"));
+        let nowhere = refused("aa", r#"{"match": ["a=\"b\""], "route": "x"}"#).to_string();
+        assert!(nowhere.contains("rules.aa.route: no routing key `x`"), "{nowhere}");
+        assert!(refused("a b", rule).to_string().contains("cannot be a name"));
+        assert!(refused("c", r#"{"name": "d", "match": ["a=\"b\""]}"#).to_string().contains("inside"));
+        let by = r#"{"match": ["rack=*\"?*\""], "by": ["rack"]}"#;
+        let (layers, plan) = layers.with(&document("grouping", "rack", Some(by))).unwrap();
+        assert_eq!(plan.grouping[0].name.as_deref(), Some("rack"));
+        let on = r#"{"match": ["host=*\"?*\""], "on": "node:{{host}}"}"#;
+        let (layers, plan) = layers.with(&document("dependencies", "host", Some(on))).unwrap();
+        assert_eq!(plan.dependencies.len(), 1);
+        let (_, plan) = layers.with(&document("dependencies", "host", None)).unwrap();
+        assert!(plan.dependencies.is_empty());
     }
 
     #[test]

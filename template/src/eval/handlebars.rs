@@ -7,7 +7,7 @@ use std::{
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
-    RenderErrorReason, Template,
+    RenderErrorReason, Renderable, Template, WriteOutput,
 };
 
 use super::{EvalError, MAX_OUTPUT, Session};
@@ -30,7 +30,6 @@ struct Bounds {
 
 /// The text of `template`.
 pub(crate) fn text(session: &Session<'_>, template: &Template) -> Result<Vec<u8>, EvalError> {
-    const NAME: &str = "template";
     let bounds = Bounds::default();
     let library = Library::new(session);
     let mut engine = Handlebars::new();
@@ -40,10 +39,12 @@ pub(crate) fn text(session: &Session<'_>, template: &Template) -> Result<Vec<u8>
     engine.register_helper(ENTER, Box::new(Enter(&bounds)));
     engine.register_helper(LEAVE, Box::new(Leave(&bounds)));
     helpers::register(&mut engine, session, &library);
-    engine.register_template(NAME, template.clone());
     let mut bytes = Bounded(Vec::new());
-    engine
-        .render_to_write(NAME, &serde_json::json!({ "vars": session.surroundings.vars }), &mut bytes)
+    let context = Context::from(serde_json::json!({ "vars": session.surroundings.vars }));
+    // Not registered under a name: the engine would take a copy for every render.
+    let mut render = RenderContext::new(None);
+    template
+        .render(&engine, &context, &mut render, &mut WriteOutput::new(&mut bytes))
         .map_err(|error| eval_error(&error))?;
     Ok(bytes.0)
 }

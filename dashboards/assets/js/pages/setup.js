@@ -2,13 +2,19 @@
 import { useState } from "preact/hooks";
 import { html } from "../dom.js";
 import { hours } from "../format.js";
-import { act, entries, useConfig } from "../oncall.js";
+import { API, act, entries, sent, useConfig } from "../oncall.js";
 import { CalendarLink } from "../parts/calendarlink.js";
 import { Editor } from "../parts/editor.js";
 import { Filter, filterText } from "../parts/filter.js";
 import { OncallHead, Origin, Waiting } from "../parts/oncall.js";
 
 const KINDS = [["users", "Users", userLine], ["teams", "Teams", teamLine], ["rotations", "Rotations", rotationLine], ["policies", "Policies", policyLine], ["receivers", "Receivers", (one) => one.type]];
+
+const LISTS = [
+  ["rules", "Rules, in order", "None. A rule changes, routes, mutes or annotates the alerts it matches.", ruleLine],
+  ["grouping", "Groups", "None. Alerts that share what a group names are one incident.", (one) => `by ${one.by.join(", ")}`],
+  ["dependencies", "Dependencies", "None. What depends on something that is down is a symptom of that, not an incident of its own.", (one) => `depends on ${one.on}`],
+];
 
 export function Setup() {
   const { data, error, status } = useConfig();
@@ -18,7 +24,9 @@ export function Setup() {
   return html`${head}
     <p class="about faint">What comes from a file is changed there: wharf reads it again by itself. The rest can be changed here.</p>
     ${KINDS.map(([kind, label, line]) => html`<${Things} key=${kind} kind=${kind} label=${label} line=${line} things=${entries(data[kind])} edit=${edit} />`)}
-    <${Routing} routing=${data.routing} /><${Rules} rules=${data.rules} />
+    <${Routing} routing=${data.routing} edit=${edit} />
+    ${LISTS.map(([kind, label, about, line]) => html`<${Listed} key=${kind} kind=${kind} label=${label} about=${about} line=${line} things=${data[kind] ?? []} edit=${edit} />`)}
+    <${Check} />
     ${edited && html`<${Editor} ...${edited} done=${() => edit(null)} />`}`;
 }
 
@@ -26,12 +34,12 @@ function Things({ kind, label, line, things, edit }) {
   const text = filterText().toLowerCase();
   const shown = things.filter((one) => one.key.toLowerCase().includes(text) || (one.name ?? "").toLowerCase().includes(text));
   if (text && !shown.length) return null;
-  return html`<section class="panel" aria-labelledby=${kind} data-testid=${kind}><h2 id=${kind}>${label} <span class="faint num">${things.length}</span><button type="button" class="spread plain" data-testid=${`add-${kind}`} onClick=${() => edit({ kind })}>Add</button></h2>
+  return html`<section class="panel" aria-labelledby=${kind} data-testid=${kind}><h2 id=${kind}>${label} <span class="faint num">${things.length}</span><${Add} kind=${kind} edit=${edit} /></h2>
     ${shown.length ? html`<ul class="rows">${shown.map((one) => html`<li key=${one.key} tabindex="-1" data-walk data-testid="thing" data-key=${one.key} data-origin=${one.origin}>
       <span class="break grow"><b>${one.key}</b>${one.name && one.name !== one.key && ` ${one.name}`} <span class="faint">${line(one)}</span></span>
       ${kind === "users" && html`<${CalendarLink} path=${one.calendar} /><button type="button" class="button" data-testid="send-test" onClick=${() => act("POST", `/oncall/test/${encodeURIComponent(one.key)}`, {}, `a test goes to ${one.key} by every contact method: see Deliveries`)}>Send a test</button>`}
       ${kind === "rotations" && html`<a class="small" href=${`/ui/oncall/calendar?rotation=${encodeURIComponent(one.key)}`}>Calendar</a>`}
-      ${one.origin === "api" && html`<button type="button" class="button" onClick=${() => edit({ kind, thing: one })}>Edit</button>`}<${Origin} origin=${one.origin} /></li>`)}</ul>` : html`<p class="blank">None.</p>`}</section>`;
+      <${EditButton} kind=${kind} thing=${one} edit=${edit} /><${Origin} origin=${one.origin} /></li>`)}</ul>` : html`<p class="blank">None.</p>`}</section>`;
 }
 
 const after = (time) => (time && !/^0/.test(time) ? ` after ${time}` : "");
@@ -50,8 +58,8 @@ const UNITS = { hour: "hours", day: "days", week: "weeks", month: "months" };
 
 function rotationLine(one) {
   const every = one.shift_length > 1 ? `every ${one.shift_length} ${UNITS[one.every]}` : `every ${one.every}`;
-  const hours = (one.hours ?? []).map((part) => `${(part.days ?? []).join(" ")} ${hours(part.from)}–${hours(part.until)}`).join(", ");
-  return [(one.members ?? []).join(" → "), every, hours, `from ${one.start.replace("T", " ").replace(/:00$/, "")}`, one.time_zone].filter(Boolean).join(" · ");
+  const parts = (one.hours ?? []).map((part) => `${(part.days ?? []).join(" ")} ${hours(part.from)}–${hours(part.until)}`.trim()).join(", ");
+  return [(one.members ?? []).join(" → "), every, parts, `from ${one.start.replace("T", " ").replace(/:00$/, "")}`, one.time_zone].filter(Boolean).join(" · ");
 }
 
 const TARGETS = { rotation: "on duty in", next_in_rotation: "next in", previous_in_rotation: "previous in", user: "", policy: "policy", receiver: "" };
@@ -65,16 +73,40 @@ function policyLine(policy) {
   return [steps.map((step, n) => `${n + 1}. ${step}`).join(", "), again, policy.announce?.length && `tells ${policy.announce.join(", ")}`].filter(Boolean).join(" · ");
 }
 
-function Routing({ routing }) {
+function Routing({ routing, edit }) {
   const keys = Object.entries(routing?.keys ?? {});
-  return html`<section class="panel" aria-labelledby="routing"><h2 id="routing">Routing keys <span class="faint num">${keys.length}</span></h2><ul class="rows">
-    ${keys.map(([key, policy]) => html`<li key=${key}><b>${key}</b><span class="faint grow">to policy ${policy}</span></li>`)}<li><span class="faint">Everything else to policy ${routing?.default ?? "none: nobody is paged"}</span></li></ul></section>`;
+  const rest = routing?.default;
+  const thing = (key, policy) => ({ key, policy, origin: routing?.origins?.[key] ?? "file" });
+  const line = (one, name, whither) => html`<li key=${one.key} tabindex="-1" data-walk data-testid="thing" data-key=${one.key} data-origin=${one.origin}><span class="break grow">${name} <span class="faint">${whither}</span></span><${EditButton} kind="routing" thing=${one} edit=${edit} /><${Origin} origin=${one.origin} /></li>`;
+  return html`<section class="panel" aria-labelledby="routing" data-testid="routing"><h2 id="routing">Routing keys <span class="faint num">${keys.length}</span><${Add} kind="routing" edit=${edit} /></h2><ul class="rows">
+    ${keys.map(([key, policy]) => line(thing(key, policy), html`<b>${key}</b>`, `to policy ${policy}`))}
+    ${rest ? line(thing("default", rest), "Everything else", `to policy ${rest}`) : html`<li key="default"><span class="faint">Everything else to nobody: a routing named <code>default</code> says where to.</span></li>`}</ul></section>`;
 }
 
-function Rules({ rules }) {
-  if (!rules?.length) return null;
-  return html`<section class="panel" aria-labelledby="rules"><h2 id="rules">Rules, in order <span class="faint num">${rules.length}</span></h2><ol class="rows">${rules.map((one) => html`<li key=${one.name}>
-    <span class="break grow"><b>${one.name}</b> ${(one.match ?? []).map((text) => html`<code key=${text} class="matcher">${text}</code> `)}<span class="faint">${ruleLine(one)}</span></span><${Origin} origin=${one.origin ?? "file"} /></li>`)}</ol></section>`;
+/** Entries with an order: those of files first, then those made here, by name. */
+function Listed({ kind, label, about, line, things, edit }) {
+  return html`<section class="panel" aria-labelledby=${kind} data-testid=${kind}><h2 id=${kind}>${label} <span class="faint num">${things.length}</span><${Add} kind=${kind} edit=${edit} /></h2>
+    ${things.length ? html`<ol class="rows">${things.map((one, n) => html`<li key=${one.name ?? n} tabindex="-1" data-walk data-testid="thing" data-key=${one.name} data-origin=${one.origin}>
+      <span class="break grow">${one.name && html`<b>${one.name}</b> `}${(one.match ?? []).map((text) => html`<code key=${text} class="matcher">${text}</code> `)}<span class="faint">${line(one)}</span></span>
+      <${EditButton} kind=${kind} thing=${{ key: one.name, ...one }} edit=${edit} /><${Origin} origin=${one.origin} /></li>`)}</ol>` : html`<p class="blank">${about}</p>`}</section>`;
+}
+
+const Add = ({ kind, edit }) => html`<button type="button" class="spread plain" data-testid=${`add-${kind}`} onClick=${() => edit({ kind })}>Add</button>`;
+const EditButton = ({ kind, thing, edit }) => thing.origin === "api" && html`<button type="button" class="button" onClick=${() => edit({ kind, thing })}>Edit</button>`;
+
+// Is a file right before it is put in place?
+function Check() {
+  const [text, setText] = useState("");
+  const [found, setFound] = useState(null);
+  const look = async (event) => {
+    event.preventDefault();
+    const { data, error } = await sent("POST", `${API}/oncall/check`, text);
+    setFound(error ? [{ problem: error }] : data.problems);
+  };
+  return html`<details class="panel fold"><summary>Check a file</summary><form class="form padded" onSubmit=${look}>
+    <label class="field wide"><span>The text of an <code>oncall.toml</code>; nothing is changed</span><textarea class="mono" rows="8" spellcheck="false" value=${text} onInput=${(event) => { setText(event.currentTarget.value); setFound(null); }} data-testid="check-text" /></label>
+    ${found && html`<div class="wide" role="status" data-testid="check-result">${found.length ? html`<ul class="rows">${found.map((one, n) => html`<li key=${n}><span class="break">${one.line && html`<b>line ${one.line}</b> `}${one.place && html`<code>${one.place}</code> `}${one.problem}${one.remedy && html` <span class="faint">${one.remedy}</span>`}</span></li>`)}</ul>` : html`<p class="tone-good">It holds together.</p>`}</div>`}
+    <div class="actions wide"><button class="button primary" disabled=${!text.trim()} data-testid="check">Check</button></div></form></details>`;
 }
 
 function ruleLine(rule) {

@@ -7,18 +7,27 @@ import { query } from "../router.js";
 import { useResource, oncallNews } from "../resource.js";
 import { API, act, incidentUrl } from "../oncall.js";
 import { Planned, Until } from "../parts/ago.js";
+import { Editor } from "../parts/editor.js";
 import { OncallHead, Origin, Waiting } from "../parts/oncall.js";
 import { Mark } from "../parts/state.js";
 
 export function Silences() {
   const { data, error, status } = useResource(`${API}/oncall/silences`, oncallNews);
   const windows = useResource(`${API}/oncall/maintenance`, oncallNews).data?.maintenance;
+  const [edited, edit] = useState(null);
   const all = data && [...data.silences].sort((a, b) => Number(ended(a)) - Number(ended(b)) || at(b.from) - at(a.from));
   return html`<${OncallHead} /><${NewSilence} match=${query.value.get("match") ?? ""} key=${query.value.get("match")} />
     ${all ? html`<section class="panel" aria-labelledby="silences"><h2 id="silences">Silences <span class="faint num">${all.filter((one) => one.active).length} active</span></h2>
       ${all.length ? html`<ul class="rows">${all.map((one) => html`<${Silence} key=${one.id} one=${one} />`)}</ul>` : html`<p class="blank">None. A silenced incident is followed as ever, and pages nobody.</p>`}</section>` : html`<${Waiting} error=${error} status=${status} />`}
-    ${windows?.length > 0 && html`<section class="panel" aria-labelledby="maintenance"><h2 id="maintenance">Maintenance <span class="faint num">${windows.length}</span></h2><ul class="rows">${windows.map((one) => html`<li key=${one.id}>
-      <${Mark} state=${one.active ? "active" : "planned"} label=${one.active ? "now" : "planned"} /><span class="break grow"><b>${one.id}</b> <${Matchers} match=${one.match} /><span class="faint"> · ${recurrence(one)}${one.comment ? ` · ${one.comment}` : ""}</span></span><${Origin} origin=${one.origin} /></li>`)}</ul></section>`}`;
+    ${windows && html`<section class="panel" aria-labelledby="maintenance" data-testid="maintenance"><h2 id="maintenance">Maintenance <span class="faint num">${windows.length}</span><button type="button" class="spread plain" data-testid="add-maintenance" onClick=${() => edit({ kind: "maintenance" })}>Add</button></h2>
+      ${windows.length ? html`<ul class="rows">${windows.map((one) => html`<${Window} key=${one.id} one=${one} edit=${edit} />`)}</ul>` : html`<p class="blank">None. Work that is planned, once or again and again, pages nobody either.</p>`}</section>`}
+    ${edited && html`<${Editor} ...${edited} done=${() => edit(null)} />`}`;
+}
+
+function Window({ one, edit }) {
+  return html`<li tabindex="-1" data-walk data-testid="window" data-key=${one.id} data-origin=${one.origin}><${Mark} state=${one.active ? "active" : "planned"} label=${one.active ? "now" : "planned"} /><span class="break grow"><b>${one.id}</b> <${Matchers} match=${one.match} /><span class="faint"> · ${recurrence(one)}${one.comment ? ` · ${one.comment}` : ""}</span>
+      ${one.covers?.length > 0 && html`<span> · holds ${one.covers.map((id) => html`<a key=${id} href=${incidentUrl(id)}>#${id}</a> `)}</span>`}</span>
+    ${one.origin === "api" && html`<button type="button" class="button" onClick=${() => edit({ kind: "maintenance", thing: { key: one.id, ...one } })}>Edit</button>`}<${Origin} origin=${one.origin} /></li>`;
 }
 
 const ended = (one) => at(one.until) <= now.peek();

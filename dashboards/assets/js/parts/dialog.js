@@ -1,10 +1,11 @@
 // A dialog over the page: keeps the focus, ends with Escape or a click beside it.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { html } from "../dom.js";
 
 export function Dialog({ label, onClose, kind = "", children }) {
   const element = useRef(null);
-  useEffect(() => {
+  // Not after the next frame: what is typed meanwhile would reach the page below.
+  useLayoutEffect(() => {
     const back = document.activeElement;
     element.current.showModal();
     return () => back?.focus?.();

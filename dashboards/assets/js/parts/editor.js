@@ -1,4 +1,4 @@
-// One user, team, rotation, policy or receiver as JSON, to make or to change.
+// One piece of the configuration as JSON, to make or to change.
 import { useState } from "preact/hooks";
 import { html } from "../dom.js";
 import { API, sent, whoActs } from "../oncall.js";
@@ -6,13 +6,18 @@ import { nudge } from "../live.js";
 import { Dialog } from "./dialog.js";
 import { say } from "./toast.js";
 
-const SINGULAR = { users: "user", teams: "team", rotations: "rotation", policies: "policy", receivers: "receiver" };
+const SINGULAR = { users: "user", teams: "team", rotations: "rotation", policies: "policy", receivers: "receiver", routing: "routing key", rules: "rule", grouping: "group", dependencies: "dependency", maintenance: "maintenance window" };
 const EMPTY = {
   users: { name: "", contacts: { phone: { type: "ntfy", url: "https://ntfy.example.org/topic" } }, paging: [{ contact: "phone" }] },
   teams: { name: "", members: [] },
   rotations: { start: "2026-01-05T09:00:00", every: "week", members: [] },
   policies: { steps: [{ targets: [{ rotation: "" }] }] },
   receivers: { type: "slack", url: "" },
+  routing: { policy: "" },
+  rules: { match: ['service=~"batch-.*"'], set: {}, annotate: {}, route: null, mute: false, stop: false },
+  grouping: { match: ['rack=*"?*"'], by: ["rack"] },
+  dependencies: { match: ['host=*"?*"'], on: "node:{{host}}" },
+  maintenance: { match: ['service="web"'], at: "02:00", lasts: "45m", days: ["sun"], comment: "" },
 };
 
 export function Editor({ kind, thing, done }) {
@@ -43,6 +48,7 @@ export function Editor({ kind, thing, done }) {
 }
 
 // Without what wharf adds when it shows it.
-function plainThing({ key, origin, calendar, teams, ...thing }) {
+function plainThing({ key, origin, calendar, teams, id, by, active, next_change, covers, ...thing }) {
+  if (thing.name === key) delete thing.name;
   return Object.fromEntries(Object.entries(thing).filter(([, value]) => value !== null));
 }

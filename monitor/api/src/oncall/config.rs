@@ -8,7 +8,11 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wharf_oncall::Plan;
-use wharf_pager::{Picture, Refusal, journal::Document, plan::KINDS};
+use wharf_pager::{
+    Picture, Refusal,
+    journal::Document,
+    plan::{KINDS, ORDERED, Origin},
+};
 
 use super::{amendments::Who, calendar, shown};
 use crate::{
@@ -29,6 +33,14 @@ pub(super) async fn all(State(api): State<Api>) -> Answer {
             config[kind]["origins"] = routes(&picture)
                 .map(|name| (name.to_owned(), json!(picture.layers.origin(kind, name))))
                 .collect();
+            continue;
+        }
+        if ORDERED.contains(&kind) {
+            for entry in config.get_mut(kind).and_then(Value::as_array_mut).into_iter().flatten() {
+                // A nameless one can only come from a file.
+                let origin = entry["name"].as_str().and_then(|name| picture.layers.origin(kind, name));
+                entry["origin"] = json!(origin.unwrap_or(Origin::File));
+            }
             continue;
         }
         let entries = config.get_mut(kind).and_then(Value::as_object_mut);
@@ -91,6 +103,10 @@ fn one(picture: &Picture, kind: &str, name: &str) -> Value {
     match (kind, name) {
         ("routing", "default") => json!({ "policy": config["routing"]["default"] }),
         ("routing", key) => json!({ "policy": config["routing"]["keys"][key] }),
+        (kind, name) if ORDERED.contains(&kind) => {
+            let entries = config[kind].as_array_mut().map(std::mem::take).unwrap_or_default();
+            entries.into_iter().find(|entry| entry["name"] == name).unwrap_or_default()
+        }
         _ => config[kind][name].take(),
     }
 }

@@ -110,6 +110,33 @@ async fn what_a_file_says_or_others_need_is_not_changed() {
 }
 
 #[tokio::test]
+async fn rules_groups_and_dependencies_are_made_and_taken_back() {
+    let site = Site::start();
+    let rule = json!({ "match": ["service=\"lab\""], "mute": true });
+    let made = site.put("/wharf/v1/oncall/rules/10-laboratory?by=dana", rule).await.good();
+    assert_eq!((&made["name"], &made["mute"]), (&json!("10-laboratory"), &json!(true)));
+    site.fails("lab").await;
+    let open = site.get("/wharf/v1/incidents").await.good();
+    assert_eq!(open["incidents"], json!([]), "the rule mutes it");
+    let grouping = json!({ "match": ["rack=*\"?*\""], "by": ["rack"] });
+    site.put("/wharf/v1/oncall/grouping/rack", grouping).await.good();
+    let config = site.get("/wharf/v1/oncall/config").await.good();
+    let shown = config["rules"].as_array().unwrap().last().unwrap();
+    assert_eq!((&shown["name"], &shown["origin"]), (&json!("10-laboratory"), &json!("api")));
+    assert_eq!(config["grouping"][0]["origin"], "api");
+    // What was shown can be sent back.
+    site.put("/wharf/v1/oncall/rules/10-laboratory", shown.clone()).await.good();
+    let nowhere = json!({ "match": ["a=\"b\""], "route": "nowhere" });
+    let refused = site.put("/wharf/v1/oncall/rules/20-x", nowhere).await.error(400);
+    assert!(refused.contains("rules.20-x.route"), "{refused}");
+    site.delete("/wharf/v1/oncall/rules/10-laboratory?by=lee").await.good();
+    site.delete("/wharf/v1/oncall/rules/10-laboratory?by=lee").await.error(404);
+    site.fails("lab").await;
+    assert_eq!(site.get("/wharf/v1/incidents").await.good()["incidents"].as_array().unwrap().len(), 1);
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn a_configuration_is_checked_with_lines_and_remedies() {
     let site = Site::start();
     let check = async |text: &'static str| {

@@ -151,6 +151,9 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grouping {
+    /// What to call it, if it has to be told from others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// All of these hold.
     #[serde(rename = "match")]
     pub matchers: Vec<Matcher>,
@@ -162,6 +165,9 @@ pub struct Grouping {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dependency {
+    /// What to call it, if it has to be told from others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Alerts of which all of these hold ...
     #[serde(rename = "match")]
     pub matchers: Vec<Matcher>,
