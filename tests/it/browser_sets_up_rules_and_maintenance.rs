@@ -35,7 +35,12 @@ async fn a_rule_and_a_window_made_in_the_pages_hold() {
     let file = "[data-testid=users] [data-key=dana][data-origin=file]";
     browser.reads(file, "dana").await;
     assert_eq!(
-        browser.script("return document.querySelectorAll(arguments[0]).length", &[&format!("{file} .button:not([data-testid])")]).await,
+        browser
+            .script(
+                "return document.querySelectorAll(arguments[0]).length",
+                &[&format!("{file} .button:not([data-testid])")]
+            )
+            .await,
         json!(0),
         "what a file says is not edited here"
     );
@@ -67,9 +72,10 @@ async fn a_rule_and_a_window_made_in_the_pages_hold() {
     browser.go(&wharf.api("/ui/oncall/silences")).await;
     let window = json!({ "match": ["entity=*\"disk/*\""], "from": "2026-01-01T00:00:00", "until": "2099-01-01T00:00:00" });
     make(&browser, "maintenance", "disks", &window).await;
-    browser.reads("[data-testid=window][data-key=disks]", "now").await;
+    browser.reads("[data-testid=window][data-key=disks]", "holds #1").await;
     let held = async || wharf.json("/wharf/v1/incidents/1").await["held"].clone();
-    until("the incident is held", held, |held| held.as_str().is_some_and(|held| held.contains("disks"))).await;
+    until("the incident is held", held, |held| held.as_str().is_some_and(|held| held.contains("disks")))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,7 +71,8 @@ impl Story<'_> {
 
     async fn served_by(&self, container: &str) {
         let host = self.engine.ok(&["inspect", "-f", "{{.Config.Hostname}}", container]);
-        until(&format!("{host} answers"), async || self.answer().await, |answer| answer.contains(&host)).await;
+        until(&format!("{host} answers"), async || self.answer().await, |answer| answer.contains(&host))
+            .await;
     }
 
     /// Waits until the balancer has taken up that it is to use exactly these containers.

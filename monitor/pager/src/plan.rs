@@ -15,17 +15,8 @@ use crate::{Refusal, journal::Document};
 
 /// Kinds of things that the API makes. A `routing` is a routing key with the policy it goes to; the one named
 /// `default` is for all other alerts.
-pub const KINDS: [&str; 9] = [
-    "teams",
-    "users",
-    "receivers",
-    "rotations",
-    "policies",
-    "routing",
-    "rules",
-    "grouping",
-    "dependencies",
-];
+pub const KINDS: [&str; 9] =
+    ["teams", "users", "receivers", "rotations", "policies", "routing", "rules", "grouping", "dependencies"];
 
 /// Those of them that have an order: the files' come first, then the API's by name.
 pub const ORDERED: [&str; 3] = ["rules", "grouping", "dependencies"];
@@ -79,7 +70,8 @@ impl Layers {
                 "dependencies" => self.files.dependencies.len(),
                 _ => continue,
             };
-            let name = number.parse::<usize>().ok().and_then(|n| self.made(kind).nth(n.checked_sub(in_files)?));
+            let name =
+                number.parse::<usize>().ok().and_then(|n| self.made(kind).nth(n.checked_sub(in_files)?));
             if let Some(name) = name {
                 problem.place = format!("{kind}.{name}{rest}");
             }
@@ -90,7 +82,9 @@ impl Layers {
     /// The names of what the API made of this kind, those left out that a file has too.
     fn made<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a str> {
         let of_kind = self.documents.keys().filter(move |(of, _)| of == kind);
-        of_kind.map(|(_, name)| name.as_str()).filter(move |name| self.origin(kind, name) == Some(Origin::Api))
+        of_kind
+            .map(|(_, name)| name.as_str())
+            .filter(move |name| self.origin(kind, name) == Some(Origin::Api))
     }
 
     /// Where a name comes from; nothing if there is none.
@@ -154,7 +148,8 @@ fn named(entry: &mut Value, name: &str) -> Result<(), String> {
 fn insert(config: &mut Config, kind: &str, name: &str, body: &str) -> Result<(), Problems> {
     let wrong =
         |message: String| Problems(vec![Problem { line: None, place: format!("{kind}.{name}"), message }]);
-    let mut value: Value = serde_json::from_str(body).map_err(|error| wrong(format!("is no JSON: {error}")))?;
+    let mut value: Value =
+        serde_json::from_str(body).map_err(|error| wrong(format!("is no JSON: {error}")))?;
     if ORDERED.contains(&kind) {
         named(&mut value, name).map_err(wrong)?;
     }

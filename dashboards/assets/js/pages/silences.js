@@ -32,8 +32,11 @@ function Window({ one, edit }) {
 
 const ended = (one) => at(one.until) <= now.peek();
 
+/** A moment as somebody wrote it: on the wall clock of the window's own zone. */
+const written = (moment) => (moment ?? "").replace("T", " ").replace(/(:\d\d):00$/, "$1");
+
 function recurrence(one) {
-  if (!one.at) return `${one.from ?? ""} – ${one.until ?? ""}`;
+  if (!one.at) return `${written(one.from)} – ${written(one.until)}${one.time_zone ? `, ${one.time_zone}` : ""}`;
   const days = [...(one.days ?? []), ...(one.days_of_month ?? []).map((day) => `day ${day}`)].join(", ") || "every day";
   return `${days} at ${hours(one.at)} for ${one.lasts}${one.time_zone ? `, ${one.time_zone}` : ""}`;
 }

@@ -32,6 +32,9 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(30);
 /// The new process has this long to answer.
 const RELOAD: Duration = Duration::from_secs(15);
+/// A reload that shows nothing for this long may not have been heard; twice as long the next time, for a large
+/// configuration takes its time.
+const HEARD: Duration = Duration::from_millis(500);
 /// What HAProxy is known to have is read again after this long: somebody else may have spoken to it.
 const TRUSTED: Duration = Duration::from_secs(4);
 
@@ -175,7 +178,7 @@ impl Driver {
         }
         (self.seen, self.running) = (None, None);
         // HAProxy checks the file itself; a no leaves the old process in charge.
-        if kill_process(master, Signal::USR2).is_ok() && self.answers_anew(before).await {
+        if self.replace_worker(master, before).await {
             self.running = Some(structure);
             return Ok(destination.confirm()?);
         }
@@ -196,8 +199,23 @@ impl Driver {
         .await?
     }
 
-    async fn answers_anew(&self, before: Option<u32>) -> bool {
-        let deadline = Instant::now() + RELOAD;
+    /// Has the master put a new worker in the place of `before`. It does not hear the signal while it starts
+    /// itself anew, at its own start and after every reload: it is told again until somebody else answers.
+    async fn replace_worker(&self, master: Pid, before: Option<u32>) -> bool {
+        let (deadline, mut patience) = (Instant::now() + RELOAD, HEARD);
+        while Instant::now() < deadline && !self.shutdown.is_cancelled() {
+            if kill_process(master, Signal::USR2).is_err() {
+                return false;
+            }
+            if self.answers_anew(before, deadline.min(Instant::now() + patience)).await {
+                return true;
+            }
+            patience *= 2;
+        }
+        false
+    }
+
+    async fn answers_anew(&self, before: Option<u32>, deadline: Instant) -> bool {
         while Instant::now() < deadline && !self.shutdown.is_cancelled() {
             let now = self.socket.pid().await.ok().flatten();
             if now.is_some() && now != before {

@@ -1,7 +1,8 @@
 //! The program does what the routes say, by the cheapest means it has, and whoever restarts what.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, process::Command};
 
+use tokio::time::Instant;
 use wharf_proxy_drivers::{Condition, Routes};
 
 use crate::{
@@ -64,6 +65,34 @@ async fn haproxy_that_somebody_restarted_has_what_ran() {
     stage.only("/web/", &["three", "two"]).await;
     stage.follow(routes(&[("web", one, true), ("web", two, true)]));
     stage.only("/web/", &["one", "two"]).await;
+}
+
+/// HAProxy's master does not hear the signal while it starts a program anew, its own start included.
+#[tokio::test]
+async fn haproxy_that_did_not_hear_the_signal_is_told_again() {
+    let [one, two, _] = servers().await;
+    let folder = tempfile::tempdir().unwrap();
+    let deaf = folder.path().join("pid");
+    let more = format!("pid_file = \"{}\"\n", deaf.display());
+    let stage = Stage::set(Kind::Haproxy, &more, routes(&[("web", one, true)])).await;
+    let master = stage.balancer.file().with_file_name("pid");
+    // Passes signals on to the master, but the first.
+    let script = format!(
+        "heard=; trap 'if [ $heard ]; then kill -USR2 $(cat {}); else heard=1; fi' USR2; echo $$ > {}; while :; do sleep 0.02; done",
+        master.display(),
+        deaf.display()
+    );
+    let mut relay = Command::new("sh").args(["-c", &script]).spawn().unwrap();
+    until("the relay is there", async || deaf.exists()).await;
+    let (begun, before) = (Instant::now(), stage.status());
+    stage.follow(routes(&[("web", one, true), ("api", two, true)]));
+    stage.only("/api/", &["two"]).await;
+    until("one reload", async || stage.status().reloads == before.reloads + 1).await;
+    let (took, status) = (begun.elapsed(), stage.status());
+    relay.kill().unwrap();
+    relay.wait().unwrap();
+    assert_eq!(status.failures, before.failures, "{status:#?}");
+    eprintln!("told again, and followed after {took:?}");
 }
 
 #[tokio::test]
@@ -132,7 +161,7 @@ async fn a_storm_makes_few_reloads() {
     let [one, two, three] = servers().await;
     let rate = "reload_burst = 2\nreload_interval = \"1s\"\n";
     let stage = Stage::set(Kind::Nginx, rate, routes(&[("web", one, true)])).await;
-    let (before, begun) = (stage.status().reloads, tokio::time::Instant::now());
+    let (before, begun) = (stage.status().reloads, Instant::now());
     for round in 0..40 {
         stage.follow(routes(&[("web", one, true), ("web", two, round % 2 == 0)]));
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
