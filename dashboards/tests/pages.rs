@@ -23,7 +23,7 @@ use wharf_dashboards::{Config, Sources, router};
 use wharf_monitor::{Monitor, Storage};
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Pages {
     router: Router,

@@ -82,7 +82,7 @@ impl Site {
                 changes.changed().await.unwrap();
             }
         };
-        timeout(Duration::from_secs(20), wait).await.expect("the state in time");
+        timeout(Duration::from_secs(60), wait).await.expect("the state in time");
     }
 
     async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (StatusCode, HeaderMap, String) {

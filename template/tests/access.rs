@@ -21,7 +21,7 @@ use wharf_catalog_http::{
 };
 use wharf_template::{Config, Mirror, MirrorConfig, Source, Statuses, TemplateConfig, run};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn catalog() -> (Catalog, Router) {
     let _ = rustls::crypto::ring::default_provider().install_default();

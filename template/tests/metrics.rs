@@ -16,7 +16,7 @@ use wharf_template::{
     run,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn renders_skips_failed_checks_and_reload_times_are_counted() {

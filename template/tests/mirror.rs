@@ -31,7 +31,7 @@ use wharf_template::{
     syntax::Syntax,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A catalog behind an HTTP server of its own, which can be ended as a whole.
 struct Server {

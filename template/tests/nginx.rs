@@ -24,7 +24,7 @@ use wharf_template::{
     run,
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Real nginx under a running template loop.
 struct Stage {

@@ -281,20 +281,43 @@ fn fingerprint(binary: &Path) -> String {
 
 /// An image of the binary, and the loader and libraries it names.
 fn import(engine: &Engine, tag: &str) {
-    static PACKED: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, archive) = PACKED.get_or_init(pack);
+    static PACKED: OnceLock<PathBuf> = OnceLock::new();
+    let archive = PACKED.get_or_init(packed);
     engine.ok(&["import", &archive.display().to_string(), tag]);
 }
 
-fn pack() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("folder");
-    let root = folder.path().join("root");
+/// The archive of this binary, which all journeys share: packing it is more work for the disk than all they do with it.
+fn packed() -> PathBuf {
+    const PREFIX: &str = "wharf-image-";
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let archive = folder.join(format!("{PREFIX}{}.tar", fingerprint(Path::new(BINARY))));
+    if !archive.exists() {
+        let earlier = std::fs::read_dir(folder).expect("folder").filter_map(|entry| Some(entry.ok()?.path()));
+        let is_archive = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(PREFIX) && name.ends_with(".tar")
+        };
+        for old in earlier.filter(is_archive) {
+            let _ = std::fs::remove_file(old);
+        }
+        // Whole or not there, also for another journey that packs at the same time.
+        let beside = tempfile::Builder::new().prefix("packing-").tempdir_in(folder).expect("folder");
+        let new = pack(beside.path());
+        std::fs::rename(new, &archive).expect("keep the archive");
+    }
+    archive
+}
+
+fn pack(folder: &Path) -> PathBuf {
+    let root = folder.join("root");
     std::fs::create_dir_all(root.join("etc")).expect("root");
     copy_with_libraries(Path::new(BINARY), &root, "wharf");
-    let archive = folder.path().join("image.tar");
+    // What only a debugger reads is more than half of it. Without `strip` it is all packed.
+    let _ = Command::new("strip").arg(root.join("wharf")).stderr(Stdio::null()).status();
+    let archive = folder.join("image.tar");
     let packed = Command::new("tar").arg("-C").arg(&root).arg("-cf").arg(&archive).arg(".").status();
     assert!(packed.is_ok_and(|status| status.success()), "tar failed");
-    (folder, archive)
+    archive
 }
 
 /// Copies a program to `name` in a root directory, with the loader and libraries it names.

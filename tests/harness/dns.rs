@@ -15,7 +15,7 @@ use tokio::{
 use super::Wharf;
 
 /// How long a reply may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The reply in one datagram.
 pub async fn ask_by_udp(wharf: &Wharf, name: &str, kind: RecordType) -> Message {

@@ -61,7 +61,7 @@ async fn stream(url: String, rate: u32, connections: Connections, stop: Arc<Atom
     let idle = if connections == Connections::Kept { 64 } else { 0 };
     let client = reqwest::Client::builder()
         .pool_max_idle_per_host(idle)
-        .timeout(Duration::from_secs(10))
+        .timeout(Duration::from_secs(30))
         .build()
         .expect("client");
     let mut tick = interval(Duration::from_secs(1) / rate);

@@ -5,7 +5,7 @@ use std::{fmt::Debug, time::Duration};
 use tokio::time::Instant;
 
 /// How long a journey waits before it calls something broken. Generous: the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks every few milliseconds until `holds` accepts the answer; panics with the last one otherwise.
 pub async fn until<T: Debug>(what: &str, mut ask: impl AsyncFnMut() -> T, holds: impl Fn(&T) -> bool) -> T {

@@ -50,12 +50,12 @@ impl Wharf {
             .expect("start wharf dev");
         let log = Arc::new(Mutex::new(Vec::new()));
         let ready = follow(child.stderr.take().expect("stderr"), log.clone());
-        let ready = ready.recv_timeout(Duration::from_secs(30)).unwrap_or_else(|_| {
+        let ready = ready.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
             let _ = child.kill();
             panic!("wharf dev did not become ready: {:#?}", log.lock().unwrap())
         });
         let address = |field: &str| ready[field].as_str().expect(field).parse().expect(field);
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().expect("client");
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().expect("client");
         Self { http: address("http"), dns: address("dns"), proxy: address("proxy"), child, log, client }
     }
 

@@ -28,7 +28,7 @@ use wharf_catalog::{
 use wharf_monitor::{Config, History, Monitor, ServiceState, ServiceUptime, Storage, Window};
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A clock that runs from a full hour, and can be moved.
 #[derive(Clone)]

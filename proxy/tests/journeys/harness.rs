@@ -27,7 +27,7 @@ use wharf_catalog::{Catalog, Check, CheckStatusOnPut, Clock, Command, Instance, 
 use wharf_proxy::{Config, Proxy};
 
 /// Longest any condition may take to come true.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {

@@ -36,7 +36,7 @@ impl Log {
     }
 
     pub async fn until(&self, words: &str) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while self.count(words) == 0 {
             assert!(Instant::now() < deadline, "never logged: {words}; but:\n{}", self.text());
             sleep(Duration::from_millis(5)).await;

@@ -37,7 +37,7 @@ pub use engine::Engine;
 
 pub const NODE: &str = "node";
 pub const HOST: &str = "testhost";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Nanoseconds since the epoch.
 #[allow(clippy::disallowed_methods, reason = "compared with the stamps of the engine")]

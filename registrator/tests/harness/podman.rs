@@ -39,7 +39,7 @@ impl Podman {
             .spawn()
             .map_err(|error| format!("cannot run `podman`: {error}"))?;
         let podman = Self { place, service };
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !podman.place.join("s").exists() {
             if Instant::now() > deadline {
                 return Err("`podman system service` does not listen".to_owned());

@@ -30,7 +30,7 @@ use wharf_oncall::{Alert, Input, Kind};
 use wharf_pager::{Oncall, Pager, Parts, Source};
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// 2026-03-01T08:00:00Z, a Sunday.
 const EPOCH: i64 = 1_772_352_000_000;
