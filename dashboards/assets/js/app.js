@@ -69,8 +69,8 @@ function skip(event) {
 }
 
 function Page() {
-  useEffect(inSight, [place.value]);
   const at = route.value;
+  useEffect(inSight, [place.value, loaded.value[at.page]]);
   const page = PAGES[at.page];
   if (!page) return html`<section class="panel nothing"><h1>No such page</h1><p class="faint">The address may be mistyped.</p><a class="button" href="/ui/">Overview</a></section>`;
   const module = loaded.value[at.page];

@@ -55,6 +55,8 @@ pub struct Gap {
     pub from: Timestamp,
     /// Until when.
     pub until: Timestamp,
+    /// Outside of the hours of duty, when nobody is meant to be.
+    pub off_hours: bool,
 }
 
 /// A rotation with all that is to be known of it.
@@ -89,6 +91,12 @@ impl<'a> Schedule<'a> {
     pub fn on_duty(&self, at: Timestamp) -> Option<String> {
         let shifts = self.shifts(at, civil::after(at, Duration::from_nanos(1)));
         shifts.into_iter().next().map(|shift| shift.user)
+    }
+
+    /// Is `at` within the hours of duty? Outside of them nobody is meant to be on duty.
+    pub fn in_hours(&self, at: Timestamp) -> bool {
+        let windows = self.windows(at, civil::after(at, Duration::from_nanos(1)));
+        windows.iter().any(|&(opens, closes)| opens <= at && at < closes)
     }
 
     /// Who takes over after whom it is at `at`: the next turn of somebody else.
@@ -133,19 +141,16 @@ impl<'a> Schedule<'a> {
         shifts
     }
 
-    /// When nobody is on duty between `from` and `until`.
+    /// When nobody is on duty between `from` and `until`; within the hours of duty and outside of them apart.
     pub fn gaps(&self, from: Timestamp, until: Timestamp) -> Vec<Gap> {
+        let windows = self.windows(from, until);
         let mut gaps = Vec::new();
         let mut covered = from;
         for shift in self.shifts(from, until) {
-            if shift.from > covered {
-                gaps.push(Gap { from: covered, until: shift.from });
-            }
+            split(covered, shift.from, &windows, &mut gaps);
             covered = covered.max(shift.until);
         }
-        if covered < until {
-            gaps.push(Gap { from: covered, until });
-        }
+        split(covered, until, &windows, &mut gaps);
         gaps
     }
 
@@ -211,6 +216,22 @@ impl<'a> Schedule<'a> {
 }
 
 /// Cuts what is replaced out of `shifts` and puts the stand-in there.
+/// The time from `from` to `until`, in which nobody is on duty, by the hours of duty (in order, apart from each other).
+fn split(from: Timestamp, until: Timestamp, hours: &[(Timestamp, Timestamp)], gaps: &mut Vec<Gap>) {
+    let mut begin = from;
+    let mut add = |from: Timestamp, until: Timestamp, off_hours| {
+        if from < until {
+            gaps.push(Gap { from, until, off_hours });
+        }
+    };
+    for &(opens, closes) in hours.iter().filter(|(opens, closes)| *closes > from && *opens < until) {
+        add(begin, opens, true);
+        add(begin.max(opens), closes.min(until), false);
+        begin = closes;
+    }
+    add(begin, until, true);
+}
+
 fn stand_in(shifts: Vec<Shift>, begin: Timestamp, end: Timestamp, entry: &Override) -> Vec<Shift> {
     let mut result = Vec::with_capacity(shifts.len() + 2);
     let duty = |from, until| Shift { user: entry.user.clone(), from, until, cause: Cause::Override };

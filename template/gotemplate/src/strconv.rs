@@ -367,7 +367,7 @@ pub fn format_float(value: f64, verb: u8, precision: Option<usize>) -> String {
     let text = match verb.to_ascii_lowercase() {
         b'e' => exponential(value, precision),
         b'f' => match precision {
-            Some(precision) => format!("{value:.precision$}"),
+            Some(precision) => fixed(value, precision),
             None => format!("{value}"),
         },
         _ => general(value, precision),
@@ -375,24 +375,34 @@ pub fn format_float(value: f64, verb: u8, precision: Option<usize>) -> String {
     if verb.is_ascii_uppercase() { text.to_uppercase() } else { text }
 }
 
+/// More places than any float has: what comes after them are zeros. Rust's own formatting takes no precision over
+/// 65,535.
+const PLACES: usize = 1_100;
+
+fn fixed(value: f64, precision: usize) -> String {
+    let zeros = "0".repeat(precision.saturating_sub(PLACES));
+    format!("{value:.*}{zeros}", precision.min(PLACES))
+}
+
 fn exponential(value: f64, precision: Option<usize>) -> String {
     let text = match precision {
-        Some(precision) => format!("{value:.precision$e}"),
+        Some(precision) => format!("{value:.*e}", precision.min(PLACES)),
         None => format!("{value:e}"),
     };
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let zeros = "0".repeat(precision.unwrap_or(0).saturating_sub(PLACES));
     let (sign, digits) = match exponent.strip_prefix('-') {
         Some(digits) => ('-', digits),
         None => ('+', exponent),
     };
-    format!("{mantissa}e{sign}{digits:0>2}")
+    format!("{mantissa}{zeros}e{sign}{digits:0>2}")
 }
 
 fn general(value: f64, precision: Option<usize>) -> String {
     let precision = precision.map(|precision| precision.max(1));
     // The digits as `%e` would write them decide.
     let text = match precision {
-        Some(precision) => format!("{value:.*e}", precision - 1),
+        Some(precision) => format!("{value:.*e}", (precision - 1).min(PLACES)),
         None => format!("{value:e}"),
     };
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
@@ -418,7 +428,7 @@ fn general(value: f64, precision: Option<usize>) -> String {
         return exponential(value, Some(significant - 1));
     }
     let places = usize::try_from(count(significant) - before_point).unwrap_or(0);
-    format!("{value:.places$}")
+    fixed(value, places)
 }
 
 #[cfg(test)]

@@ -207,7 +207,8 @@ fn fraction(rest: &str, time: &Zoned) -> Option<(String, usize)> {
         return None;
     }
     let nanoseconds = format!("{:09}", time.subsec_nanosecond());
-    let digits = format!("{nanoseconds:0<count$}")[..count].to_owned();
+    let zeros = "0".repeat(count.saturating_sub(nanoseconds.len()));
+    let digits = format!("{nanoseconds}{zeros}")[..count].to_owned();
     let text = match digit {
         '0' => format!("{mark}{digits}"),
         _ => match digits.trim_end_matches('0') {

@@ -24,11 +24,11 @@ export function Oncall() {
 
 function Rotation({ one, coming, from }) {
   const duty = one.on_duty;
-  const gaps = (coming?.gaps ?? []).filter((gap) => at(gap.until) > now.value);
+  const gaps = (coming?.gaps ?? []).filter((gap) => at(gap.until) > now.value && !gap.off_hours);
   return html`<section class="panel duty" data-testid="rotation" data-rotation=${one.rotation} data-user=${duty?.user ?? ""}>
     <h2><span class="break">${one.rotation}</span><span class="faint">${[one.team, one.time_zone].filter(Boolean).join(" · ")}</span><span class="spread"><${CalendarLink} path=${one.calendar} /></span></h2>
-    <div class="duty-body"><dl class="who"><div><dt>On duty</dt><dd>${duty ? html`<${Mark} state="on duty" /> <b>${duty.name || duty.user}</b>` : html`<${Mark} state="gap" /> <b class="tone-warn">nobody</b>`}</dd>
-        <dd class="faint small">${duty ? html`until <${Planned} at=${at(duty.until)} />, <${Until} at=${at(duty.until)} />${duty.cause !== "turn" && html` · ${duty.cause === "override" ? "stands in" : "traded"}`}` : "a gap: a step for this rotation reaches nobody"}</dd></div>
+    <div class="duty-body"><dl class="who"><div><dt>On duty</dt><dd>${duty ? html`<${Mark} state="on duty" /> <b>${duty.name || duty.user}</b>` : one.in_hours ? html`<${Mark} state="gap" /> <b class="tone-warn">nobody</b>` : html`<b class="faint">off hours</b>`}</dd>
+        <dd class="faint small">${duty ? html`until <${Planned} at=${at(duty.until)} />, <${Until} at=${at(duty.until)} />${duty.cause !== "turn" && html` · ${duty.cause === "override" ? "stands in" : "traded"}`}` : `${one.in_hours ? "a gap" : "nobody is meant to be"}: a step for this rotation reaches nobody`}</dd></div>
       <div><dt>Next</dt><dd>${one.next ? one.next.name || one.next.user : "–"}</dd><dd class="faint small">${one.next && html`from <${Planned} at=${at(one.next.from)} />`}</dd></div>
       <div><dt>Gaps in 30 days</dt><dd class="num">${coming ? gaps.length ? html`<${Mark} state="gap" /> ${gaps.length}` : html`<${Mark} state="good" label="no gap" /> none` : "–"}</dd>
         <dd class="faint small">${gaps.slice(0, 1).map((gap) => html`<a key="first" href=${`/ui/oncall/calendar?at=${gap.from.slice(0, 10)}`} title=${`${utc(at(gap.from))} – ${utc(at(gap.until))}`}>${at(gap.from) <= now.value ? "now" : planned(at(gap.from))} – ${planned(at(gap.until))}</a>`)}${gaps.length > 1 && html` and ${gaps.length - 1} more`}</dd></div></dl>

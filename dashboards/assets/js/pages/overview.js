@@ -27,7 +27,7 @@ export function Overview() {
   const rows = sorted([...services.value.values()], "state", false);
   const bad = rows.filter((row) => ["down", "degraded"].includes(shownState(row)));
   const open = incidents.data?.incidents ?? [];
-  const gaps = (duty.data?.rotations ?? []).filter((one) => !one.on_duty);
+  const gaps = (duty.data?.rotations ?? []).filter((one) => !one.on_duty && one.in_hours);
   const lost = (failed.data?.deliveries ?? []).filter((one) => now.value - at(one.at) < DAY);
   const well = !bad.length && !open.length && !gaps.length && !lost.length;
   return html`<div class="toolbar"><h1>Overview</h1></div>

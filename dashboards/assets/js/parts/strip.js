@@ -60,17 +60,17 @@ function Block({ shift, gap, rotation, place, choose }) {
   const one = shift ?? gap;
   const [start, end] = [at(one.from), at(one.until)];
   const who = shift ? shift.name || shift.user : "nobody";
-  const what = shift ? CAUSES[shift.cause] : "gap";
+  const what = shift ? CAUSES[shift.cause] : gap.off_hours ? "off hours" : "gap";
   const label = `${rotation}: ${who}${what ? ` (${what})` : ""}, ${planned(start)} – ${planned(end)}`;
   const tell = (event) => {
     const box = event.currentTarget.getBoundingClientRect();
     showTip(Math.max(box.left, 0) + Math.min(box.width, 160) / 2, box.top, [{ text: `${who}${what ? `, ${what}` : ""}` }, { text: `${planned(start)} – ${planned(end)}` }, { text: `${utc(start)} – ${utc(end)}`, tone: "faint" }]);
   };
   const style = place(start, end);
-  const kind = shift ? `shift tint-${tint(shift.user)} cause-${shift.cause}` : "shift gap";
+  const kind = shift ? `shift tint-${tint(shift.user)} cause-${shift.cause}` : gap.off_hours ? "shift off" : "shift gap";
   return html`<div role="listitem" class="slot-box" style=${style}><button type="button" class=${kind} aria-label=${label} data-testid=${shift ? "shift" : "gap"} data-user=${shift?.user} data-cause=${shift?.cause} data-from=${one.from} data-until=${one.until}
     onPointerEnter=${tell} onPointerLeave=${hideTip} onFocus=${(event) => event.currentTarget.matches(":focus-visible") && tell(event)} onBlur=${hideTip} onClick=${() => choose?.({ rotation, shift, gap, from: start, until: end })} disabled=${!choose}>
-    ${what && html`<svg class="cause" viewBox="0 0 12 12" width="11" height="11" aria-hidden="true">${shape(shift?.cause)}</svg>`}<span class="clip">${shift ? who : "gap"}</span></button></div>`;
+    ${what && !gap?.off_hours && html`<svg class="cause" viewBox="0 0 12 12" width="11" height="11" aria-hidden="true">${shape(shift?.cause)}</svg>`}<span class="clip">${shift ? who : gap.off_hours ? "off" : "gap"}</span></button></div>`;
 }
 
 // A triangle where nobody is, one arrow for who stands in, two for what was traded.

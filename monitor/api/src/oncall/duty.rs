@@ -46,6 +46,8 @@ pub(super) async fn now(State(api): State<Api>, Query(asked): Query<At>) -> Answ
         shown["calendar"] = json!(calendar::address(&api, "rotation", name));
         shown["on_duty"] = json!(on_duty.map(|shift| self::shift(&plan, &shift)));
         shown["next"] = json!(next.map(|shift| self::shift(&plan, &shift)));
+        let schedule = Schedule::of(&plan, &state.amendments, name);
+        shown["in_hours"] = json!(schedule.is_some_and(|schedule| schedule.in_hours(at)));
         shown
     });
     Ok(fresh(json!({ "at": at, "rotations": rotations.collect::<Vec<_>>() })))

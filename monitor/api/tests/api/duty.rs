@@ -8,6 +8,7 @@ async fn who_is_on_duty_now_and_at_another_time() {
     assert_eq!((&primary["rotation"], &primary["team"]), (&json!("primary"), &json!("platform")));
     assert_eq!(primary["time_zone"], "Europe/Madrid");
     assert_eq!(primary["on_duty"]["user"], "lee");
+    assert_eq!(primary["in_hours"], true);
     assert_eq!(primary["on_duty"]["until"], "2026-03-02T08:00:00Z");
     assert_eq!(primary["next"]["name"], "Dana Reyes");
     let later = site.get("/wharf/v1/oncall/now?at=2026-03-03T00:00:00Z").await.good();

@@ -251,10 +251,12 @@ proptest! {
             let expected = model.user(&case.plan, &swaps, at, *clock);
             let listed = shifts.iter().find(|shift| shift.from <= at && at < shift.until);
             prop_assert_eq!(listed.map(|shift| &shift.user), expected.as_ref(), "at {} ({})", at, clock);
-            let in_gap = gaps.iter().any(|gap| gap.from <= at && at < gap.until);
-            prop_assert_eq!(in_gap, expected.is_none(), "gap at {}", at);
+            let gap = gaps.iter().find(|gap| gap.from <= at && at < gap.until);
+            prop_assert_eq!(gap.is_some(), expected.is_none(), "gap at {}", at);
+            prop_assert!(gap.is_none_or(|gap| gap.off_hours != model.in_hours(*clock)), "off hours at {}", at);
             if minute % 111 == 0 {
                 prop_assert_eq!(schedule.on_duty(at), expected, "on duty at {}", at);
+                prop_assert_eq!(schedule.in_hours(at), model.in_hours(*clock), "in hours at {}", at);
             }
         }
     }

@@ -93,15 +93,18 @@ impl Printer {
         };
         // A leading zero of its own makes the octal prefix superfluous.
         let prefix = if prefix == "0" && zeros > digits.len() { "" } else { prefix };
-        let text = format!("{sign}{prefix}{digits:0>zeros$}");
+        // Not by Rust's formatting, which takes no width over 65,535.
+        let zeros = "0".repeat(zeros.saturating_sub(digits.len()));
+        let text = format!("{sign}{prefix}{zeros}{digits}");
         let zero = std::mem::take(&mut self.flags.zero);
         self.pad(text.as_bytes());
         self.flags.zero = zero;
     }
 
     fn unicode(&mut self, code: u64) {
-        let digits = self.flags.precision.unwrap_or(4).max(4);
-        let mut text = format!("U+{code:0digits$X}").into_bytes();
+        let digits = format!("{code:X}");
+        let zeros = "0".repeat(self.flags.precision.unwrap_or(4).max(4).saturating_sub(digits.len()));
+        let mut text = format!("U+{zeros}{digits}").into_bytes();
         let c = u32::try_from(code).ok().and_then(char::from_u32);
         if let Some(c) = c.filter(|c| self.flags.sharp && strconv::is_print(*c)) {
             text.extend_from_slice(b" '");
@@ -231,7 +234,10 @@ fn hex_float(sign: &str, mut mantissa: u64, mut exponent: i64, precision: Option
     }
     let digits = format!("{:013x}", mantissa & ((1 << 52) - 1));
     let digits = match precision {
-        Some(precision) => format!("{digits:0<precision$}")[..precision].to_owned(),
+        Some(precision) => {
+            let zeros = "0".repeat(precision.saturating_sub(digits.len()));
+            format!("{}{zeros}", &digits[..precision.min(digits.len())])
+        }
         None => digits.trim_end_matches('0').to_owned(),
     };
     let point = if digits.is_empty() { "" } else { "." };

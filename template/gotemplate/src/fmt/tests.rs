@@ -212,3 +212,21 @@ proptest::proptest! {
         }
     }
 }
+
+/// Found by the fuzzer: wider than what Rust's own formatting takes, narrower than what Go refuses.
+#[test]
+fn very_wide_and_very_precise() {
+    let one = |value: Value| [value];
+    let zeros = |count: usize| "0".repeat(count);
+    assert_eq!(f("%.66666d", &one(Value::int(-7))), format!("-{}7", zeros(66_665)));
+    assert_eq!(f("%066666d", &one(Value::int(7))), format!("{}7", zeros(66_665)));
+    assert_eq!(f("%.66666U", &one(Value::int(7))), format!("U+{}7", zeros(66_665)));
+    assert_eq!(f("%.66666f", &one(Value::Float(1.5))), format!("1.5{}", zeros(66_665)));
+    assert_eq!(f("%.66666e", &one(Value::Float(1.5))), format!("1.5{}e+00", zeros(66_665)));
+    assert_eq!(f("%.66666g", &one(Value::Float(1.5))), "1.5");
+    assert_eq!(f("%.66666x", &one(Value::Float(1.5))), format!("0x1.8{}p+00", zeros(66_665)));
+    assert_eq!(f("%66666d", &one(Value::int(7))).len(), 66_666);
+    // The smallest number has 1,074 places, all of which are said.
+    let least = f("%.1200f", &one(Value::Float(f64::from_bits(1))));
+    assert_eq!((least.len(), least.trim_end_matches('0').len()), (1_202, 1_076));
+}

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use jiff::tz::TimeZone;
-use wharf_oncall::{Plan, Schedule, schedule::Amendments};
+use wharf_oncall::{Gap, Plan, Schedule, schedule::Amendments};
 
 use super::times;
 use crate::cli::output::{Output, complain, json, print};
@@ -66,15 +66,25 @@ fn gaps(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for name in plan.rotations.keys() {
         let Some(schedule) = Schedule::of(plan, &none, name) else { continue };
-        let gaps = schedule.gaps(now.timestamp(), until);
-        let Some(first) = gaps.first() else { continue };
         let zone: &TimeZone = now.time_zone();
-        lines.push(format!(
-            "note: rotation `{name}` has {} gaps in the next 30 days, the first from {} until {}",
-            gaps.len(),
-            times::local(first.from, zone),
-            times::local(first.until, zone)
-        ));
+        let stretch = |gap: &Gap| {
+            format!("from {} until {}", times::local(gap.from, zone), times::local(gap.until, zone))
+        };
+        let (off, gaps): (Vec<_>, Vec<_>) =
+            schedule.gaps(now.timestamp(), until).into_iter().partition(|gap| gap.off_hours);
+        if let Some(first) = gaps.first() {
+            lines.push(format!(
+                "note: rotation `{name}` has {} gaps in the next 30 days, the first {}",
+                gaps.len(),
+                stretch(first)
+            ));
+        }
+        if let Some(first) = off.first() {
+            lines.push(format!(
+                "note: rotation `{name}` has nobody outside of its hours, next {}",
+                stretch(first)
+            ));
+        }
     }
     lines
 }

@@ -85,6 +85,7 @@ struct Duty {
     rotation: String,
     on_duty: Option<Shift>,
     next: Option<Shift>,
+    in_hours: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,7 +140,8 @@ fn on_duty(duties: &[Duty], now: &Zoned) -> String {
                 let cause = if shift.cause == "turn" { String::new() } else { format!(" ({})", shift.cause) };
                 (shift.user.clone(), times::local(shift.until, zone), cause, Tone::Plain)
             }
-            None => ("nobody".to_owned(), String::new(), String::new(), Tone::Bad),
+            None if duty.in_hours => ("nobody".to_owned(), String::new(), String::new(), Tone::Bad),
+            None => ("off hours".to_owned(), String::new(), String::new(), Tone::Plain),
         };
         let next = duty.next.as_ref();
         let next =
@@ -174,6 +176,7 @@ struct Rotation {
 struct Gap {
     from: Timestamp,
     until: Timestamp,
+    off_hours: bool,
 }
 
 async fn schedule(args: ScheduleArgs) -> anyhow::Result<ExitCode> {
@@ -199,8 +202,10 @@ async fn schedule(args: ScheduleArgs) -> anyhow::Result<ExitCode> {
             .shifts
             .iter()
             .map(|shift| (shift.from, shift.until, shift.user.clone(), shift.cause.clone()));
-        let gaps =
-            rotation.gaps.iter().map(|gap| (gap.from, gap.until, "nobody".to_owned(), "gap".to_owned()));
+        let gaps = rotation.gaps.iter().map(|gap| {
+            let why = if gap.off_hours { "off hours" } else { "gap" };
+            (gap.from, gap.until, "nobody".to_owned(), why.to_owned())
+        });
         let mut stretches: Vec<_> = shifts.chain(gaps).collect();
         stretches.sort();
         rows.extend(stretches.into_iter().map(|(from, until, user, cause)| {
