@@ -34,5 +34,6 @@ mod real_clients_need_no_change;
 mod registrator_follows_containers_for_another_catalog;
 mod scaling_loses_no_request;
 mod stopping_wharf_finishes_what_it_began;
+mod templates_follow_a_catalog_behind_tls;
 mod templates_follow_any_catalog;
 mod the_map_names_every_room;

@@ -39,7 +39,9 @@ impl Client {
         // A path that is unknown altogether is 404 as well, but without an index.
         let absent = status.as_u16() == 404 && index.is_some();
         if !status.is_success() && !absent {
-            let text: String = String::from_utf8_lossy(&body).trim().chars().take(200).collect();
+            // In one line: what stands between us and the catalog may answer with a page.
+            let text = String::from_utf8_lossy(&body).split_whitespace().collect::<Vec<_>>().join(" ");
+            let text = text.chars().take(200).collect();
             return Err(ClientError::Refused { url: shown(&url), status: status.as_u16(), text });
         }
         Ok(Reading {
