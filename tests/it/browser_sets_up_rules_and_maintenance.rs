@@ -55,6 +55,11 @@ async fn a_rule_and_a_window_made_in_the_pages_hold() {
     browser.click("[data-testid=editor-save]").await;
     browser.reads("[data-testid=rules] [data-key='10-laboratory'][data-origin=api]", "nobody is told").await;
 
+    let office = json!({ "start": "2026-01-05T09:00:00", "every": "week", "members": ["dana"],
+        "hours": [{ "days": ["mon", "tue"], "from": "09:00", "until": "17:00" }] });
+    make(&browser, "rotations", "office", &office).await;
+    browser.reads("[data-testid=rotations] [data-key=office]", "mon tue 09:00–17:00").await;
+
     // Only what the rule lets through is an incident.
     let url = wharf.api("/integrations/generic/20131114/alert/key/default");
     for entity in ["lab/bench", "disk/db1"] {
