@@ -47,7 +47,7 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         Output::Json => print(&json(&Vec::<()>::new())?)?,
         Output::Table => {
             print(&format!(
-                "{shown} is right: {} users, {} rotations, {} policies, {} receivers\n",
+                "{shown} is right; users: {}, rotations: {}, policies: {}, receivers: {}\n",
                 plan.users.len(),
                 plan.rotations.len(),
                 plan.policies.len(),
