@@ -215,7 +215,6 @@ impl<'a> Schedule<'a> {
     }
 }
 
-/// Cuts what is replaced out of `shifts` and puts the stand-in there.
 /// The time from `from` to `until`, in which nobody is on duty, by the hours of duty (in order, apart from each other).
 fn split(from: Timestamp, until: Timestamp, hours: &[(Timestamp, Timestamp)], gaps: &mut Vec<Gap>) {
     let mut begin = from;
@@ -232,6 +231,7 @@ fn split(from: Timestamp, until: Timestamp, hours: &[(Timestamp, Timestamp)], ga
     add(begin, until, true);
 }
 
+/// Cuts what is replaced out of `shifts` and puts the stand-in there.
 fn stand_in(shifts: Vec<Shift>, begin: Timestamp, end: Timestamp, entry: &Override) -> Vec<Shift> {
     let mut result = Vec::with_capacity(shifts.len() + 2);
     let duty = |from, until| Shift { user: entry.user.clone(), from, until, cause: Cause::Override };

@@ -42,11 +42,11 @@ pub(super) async fn now(State(api): State<Api>, Query(asked): Query<At>) -> Answ
     let Picture { plan, state, .. } = api.pager.picture();
     let rotations = plan.rotations.iter().map(|(name, rotation)| {
         let mut shown = heading(&plan, name, rotation);
-        let (on_duty, next) = duty(&plan, &state.amendments, name, at);
+        let schedule = Schedule::of(&plan, &state.amendments, name);
+        let (on_duty, next) = schedule.as_ref().map(|schedule| duty(schedule, at)).unwrap_or_default();
         shown["calendar"] = json!(calendar::address(&api, "rotation", name));
         shown["on_duty"] = json!(on_duty.map(|shift| self::shift(&plan, &shift)));
         shown["next"] = json!(next.map(|shift| self::shift(&plan, &shift)));
-        let schedule = Schedule::of(&plan, &state.amendments, name);
         shown["in_hours"] = json!(schedule.is_some_and(|schedule| schedule.in_hours(at)));
         shown
     });
@@ -54,10 +54,7 @@ pub(super) async fn now(State(api): State<Api>, Query(asked): Query<At>) -> Answ
 }
 
 /// Whose shift it is, and the one that begins next.
-fn duty(plan: &Plan, amendments: &Amendments, name: &str, at: Timestamp) -> (Option<Shift>, Option<Shift>) {
-    let Some(schedule) = Schedule::of(plan, amendments, name) else {
-        return (None, None);
-    };
+fn duty(schedule: &Schedule<'_>, at: Timestamp) -> (Option<Shift>, Option<Shift>) {
     for days in AHEAD {
         let mut shifts = schedule.shifts(at, civil::after(at, DAY * days)).into_iter().peekable();
         let on_duty = shifts.next_if(|shift| shift.from <= at);
