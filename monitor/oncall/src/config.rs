@@ -32,6 +32,12 @@ pub use self::{
     when::{Day, Moment, Zone},
 };
 
+/// Can this be a name? Names stand in URLs and calendars.
+pub fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !name.is_empty() && name.len() <= 64 && name.chars().all(fits)
+}
+
 /// Everything that can be written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Config {

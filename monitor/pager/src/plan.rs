@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use wharf_oncall::{
     Config, Plan, Problems,
-    config::{Problem, User},
+    config::{Problem, User, is_name},
 };
 
 use crate::{Refusal, journal::Document};
@@ -132,8 +132,7 @@ struct Route {
 
 /// Its name stands in its address; in the list it has to stand in the entry.
 fn named(entry: &mut Value, name: &str) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+    if !is_name(name) {
         return Err("cannot be a name; use up to 64 letters, digits, `.`, `_` or `-`".to_owned());
     }
     let Some(entry) = entry.as_object_mut() else { return Err("is no object".to_owned()) };

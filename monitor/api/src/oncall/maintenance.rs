@@ -3,7 +3,11 @@
 use axum::extract::{Path, State};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use wharf_oncall::{Input, config::Maintenance, maintenance::Window};
+use wharf_oncall::{
+    Input,
+    config::{Maintenance, is_name},
+    maintenance::Window,
+};
 use wharf_pager::{Picture, plan::Origin};
 
 use super::{amendments::Who, silences::covered};
@@ -48,8 +52,7 @@ pub(super) async fn make(
         Some(said) => serde_json::from_value::<By>(said).map_err(Failure::bad)?,
         None => by,
     };
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if id.len() > 64 || !id.chars().all(fits) {
+    if !is_name(&id) {
         return Err(Failure::bad("the name has more than 64 letters, digits, `.`, `_` or `-`, or others"));
     }
     let window: Maintenance =

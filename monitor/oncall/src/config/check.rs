@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Config, Contact, Maintenance, Override, Policy, Repeat, Rotation, Swap, Target, Unit, User,
+    Config, Contact, Maintenance, Override, Policy, Repeat, Rotation, Swap, Target, Unit, User, is_name,
     problem::{Complaints, Place},
 };
 use crate::{Kind, Matcher, state::MOST_CHANGES};
@@ -114,12 +114,8 @@ impl<'a> Check<'a> {
         self.complaints.add(place, message);
     }
 
-    /// Names stand in URLs and calendars.
     fn names(&mut self, place: &Place) {
-        fn unfit(name: &&String) -> bool {
-            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-            name.is_empty() || name.len() > 64 || !name.chars().all(fits)
-        }
+        let unfit = |name: &&String| !is_name(name);
         let config = self.config;
         for (user, entry) in &config.users {
             for name in entry.contacts.keys().filter(unfit) {
