@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write,
+    io::{Read, Write},
     time::Duration,
 };
 
@@ -11,10 +11,12 @@ use axum::{
     Router,
     body::{Body, BodyDataStream},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::StreamExt;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -234,8 +236,8 @@ async fn closure(pages: &Pages, first: Vec<String>, until: &str) -> BTreeMap<Str
 async fn no_page_needs_more_than_60_kb_of_scripts() {
     const MOST: usize = 60_000;
     let pages = Pages::open().await;
-    let index = text(pages.get("/ui/").await).await;
-    let (base, mut all) = (references(&index), BTreeMap::new());
+    let frame = text(pages.get("/ui/nowhere").await).await;
+    let (base, mut all) = (references(&frame), BTreeMap::new());
     let scripts = closure(&pages, base.iter().cloned().collect(), "/pages/").await;
     assert!(scripts.keys().all(|path| !path.contains("/pages/")), "the frame waits for no page");
     let app = base.iter().find(|path| path.ends_with("/js/app.js")).unwrap();
@@ -253,6 +255,54 @@ async fn no_page_needs_more_than_60_kb_of_scripts() {
     }
     let size = together.finish().unwrap().len();
     assert!(size <= MOST, "all scripts together: {size} bytes");
+}
+
+#[tokio::test]
+async fn a_page_names_all_its_scripts_so_that_none_is_found_late() {
+    let pages = Pages::open().await;
+    for (path, page) in [
+        ("/ui/", "overview"),
+        ("/ui/services", "services"),
+        ("/ui/services/web", "service"),
+        ("/ui/services/web/web-1", "instance"),
+        ("/ui/incidents", "incidents"),
+        ("/ui/incidents/7", "incident"),
+        ("/ui/outages", "outages"),
+        ("/ui/events", "events"),
+        ("/ui/nodes", "nodes"),
+        ("/ui/oncall", "oncall"),
+        ("/ui/oncall/calendar", "calendar"),
+        ("/ui/oncall/who", "who"),
+        ("/ui/oncall/silences", "silences"),
+        ("/ui/oncall/deliveries", "deliveries"),
+        ("/ui/oncall/setup", "setup"),
+    ] {
+        let document = text(pages.get(path).await).await;
+        let named = references(&document);
+        let page = format!("/pages/{page}.js");
+        assert!(named.iter().any(|script| script.ends_with(&page)), "{path} names its page");
+        for script in named.iter().filter(|name| name.ends_with(".js")) {
+            let text = text(pages.get(script).await).await;
+            let first: String = text.lines().filter(|line| line.starts_with("import ")).collect();
+            let late: Vec<_> =
+                imports(script, &first).into_iter().filter(|one| !named.contains(one)).collect();
+            assert!(late.is_empty(), "{path}: {script} brings {late:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_comes_packed_to_who_takes_that() {
+    let pages = Pages::open().await;
+    let request = Request::get("/ui/services").header(header::ACCEPT_ENCODING, "gzip");
+    let response = pages.ask(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip");
+    let plain = pages.get("/ui/services").await;
+    assert_ne!(response.headers()[header::ETAG], plain.headers()[header::ETAG], "two texts, two tags");
+    let packed = response.into_body().collect().await.unwrap().to_bytes();
+    let mut document = String::new();
+    flate2::read::GzDecoder::new(&*packed).read_to_string(&mut document).unwrap();
+    assert_eq!(document, text(plain).await);
 }
 
 #[tokio::test]
@@ -306,8 +356,15 @@ async fn only_our_own_files_may_run() {
     assert!(policy.starts_with("default-src 'none'; script-src 'self' 'sha256-"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     let index = text(response).await;
-    let inline: Vec<_> = index.split("<script").skip(1).filter(|script| !script.contains("src=")).collect();
-    assert_eq!(inline.len(), 1, "only the import map is inline");
+    let inline = ["<script>", "<script type=\"importmap\">", "<style>"];
+    for (at, start) in inline.into_iter().enumerate() {
+        let end = if start.starts_with("<style") { "</style>" } else { "</script>" };
+        let [_, rest] = index.split(start).collect::<Vec<_>>()[..] else { panic!("one {start}") };
+        let hash = STANDARD.encode(Sha256::digest(rest.split_once(end).unwrap().0));
+        assert!(policy.contains(&format!("'sha256-{hash}'")), "{at}: {start} is not named in {policy}");
+    }
+    let scripts = index.split("<script").skip(1).filter(|script| !script.contains("src="));
+    assert_eq!(scripts.count() + index.matches("<style").count(), inline.len(), "nothing else is inline");
     assert!(!index.contains("style="), "no inline style");
 }
 

@@ -80,6 +80,9 @@ export const at = (text) => (text ? Date.parse(text) : null);
 /** "09:00" of "09:00:00", a time of day as it is set. */
 export const hours = (text) => (text ?? "").replace(/^(\d\d:\d\d):00$/, "$1");
 
+/** "2026-01-05 09:00" of "2026-01-05T09:00:00": a moment on the wall clock of its own zone, as somebody set it. */
+export const written = (text) => (text ?? "").replace("T", " ").replace(/(:\d\d):00$/, "$1");
+
 /** The viewer's time zone, "Europe/Madrid". */
 export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 

@@ -15,7 +15,7 @@ export const route = computed(() => match(place.value.path));
 const PAGES = { "": "overview", services: "services", incidents: "incidents", outages: "outages", events: "events", nodes: "nodes", oncall: "oncall" };
 const ONCALL = ["calendar", "who", "deliveries", "silences", "setup"];
 
-/** Pure: path -> page. Keep in step with `is_page` in `src/assets.rs`. */
+/** Pure: path -> page. Keep in step with `page_at` in `src/assets/place.rs`. */
 export function match(path) {
   const [family, rest, ...more] = path.replace(/^\/ui\/?/, "").split("/");
   if (!rest && !more.length && PAGES[family]) return { page: PAGES[family] };

@@ -1,12 +1,12 @@
 // Who can be paged, in which turns, by which policy: as it is set, and where each comes from.
 import { useState } from "preact/hooks";
 import { html } from "../dom.js";
-import { hours } from "../format.js";
+import { hours, written } from "../format.js";
 import { API, act, entries, sent, useConfig } from "../oncall.js";
 import { CalendarLink } from "../parts/calendarlink.js";
-import { Editor } from "../parts/editor.js";
+import { Add, EditButton, Editor } from "../parts/editor.js";
 import { Filter, filterText } from "../parts/filter.js";
-import { OncallHead, Origin, Waiting } from "../parts/oncall.js";
+import { Matchers, OncallHead, Origin, Waiting } from "../parts/oncall.js";
 
 const KINDS = [["users", "Users", userLine], ["teams", "Teams", teamLine], ["rotations", "Rotations", rotationLine], ["policies", "Policies", policyLine], ["receivers", "Receivers", (one) => one.type]];
 
@@ -59,7 +59,7 @@ const UNITS = { hour: "hours", day: "days", week: "weeks", month: "months" };
 function rotationLine(one) {
   const every = one.shift_length > 1 ? `every ${one.shift_length} ${UNITS[one.every]}` : `every ${one.every}`;
   const parts = (one.hours ?? []).map((part) => `${(part.days ?? []).join(" ")} ${hours(part.from)}–${hours(part.until)}`.trim()).join(", ");
-  return [(one.members ?? []).join(" → "), every, parts, `from ${one.start.replace("T", " ").replace(/:00$/, "")}`, one.time_zone].filter(Boolean).join(" · ");
+  return [(one.members ?? []).join(" → "), every, parts, `from ${written(one.start)}`, one.time_zone].filter(Boolean).join(" · ");
 }
 
 const TARGETS = { rotation: "on duty in", next_in_rotation: "next in", previous_in_rotation: "previous in", user: "", policy: "policy", receiver: "" };
@@ -87,12 +87,9 @@ function Routing({ routing, edit }) {
 function Listed({ kind, label, about, line, things, edit }) {
   return html`<section class="panel" aria-labelledby=${kind} data-testid=${kind}><h2 id=${kind}>${label} <span class="faint num">${things.length}</span><${Add} kind=${kind} edit=${edit} /></h2>
     ${things.length ? html`<ol class="rows">${things.map((one, n) => html`<li key=${one.name ?? n} tabindex="-1" data-walk data-testid="thing" data-key=${one.name} data-origin=${one.origin}>
-      <span class="break grow">${one.name && html`<b>${one.name}</b> `}${(one.match ?? []).map((text) => html`<code key=${text} class="matcher">${text}</code> `)}<span class="faint">${line(one)}</span></span>
+      <span class="break grow">${one.name && html`<b>${one.name}</b> `}<${Matchers} match=${one.match} /><span class="faint">${line(one)}</span></span>
       <${EditButton} kind=${kind} thing=${{ key: one.name, ...one }} edit=${edit} /><${Origin} origin=${one.origin} /></li>`)}</ol>` : html`<p class="blank">${about}</p>`}</section>`;
 }
-
-const Add = ({ kind, edit }) => html`<button type="button" class="spread plain" data-testid=${`add-${kind}`} onClick=${() => edit({ kind })}>Add</button>`;
-const EditButton = ({ kind, thing, edit }) => thing.origin === "api" && html`<button type="button" class="button" onClick=${() => edit({ kind, thing })}>Edit</button>`;
 
 // Is a file right before it is put in place?
 function Check() {

@@ -1,14 +1,14 @@
 // What pages nobody for now, and why?
 import { useState } from "preact/hooks";
 import { html } from "../dom.js";
-import { at, hours } from "../format.js";
+import { at, hours, written } from "../format.js";
 import { now } from "../live.js";
 import { query } from "../router.js";
 import { useResource, oncallNews } from "../resource.js";
-import { API, act, incidentUrl } from "../oncall.js";
+import { API, act } from "../oncall.js";
 import { Planned, Until } from "../parts/ago.js";
-import { Editor } from "../parts/editor.js";
-import { OncallHead, Origin, Waiting } from "../parts/oncall.js";
+import { Add, EditButton, Editor } from "../parts/editor.js";
+import { Holds, Matchers, OncallHead, Origin, Waiting } from "../parts/oncall.js";
 import { Mark } from "../parts/state.js";
 
 export function Silences() {
@@ -19,21 +19,18 @@ export function Silences() {
   return html`<${OncallHead} /><${NewSilence} match=${query.value.get("match") ?? ""} key=${query.value.get("match")} />
     ${all ? html`<section class="panel" aria-labelledby="silences"><h2 id="silences">Silences <span class="faint num">${all.filter((one) => one.active).length} active</span></h2>
       ${all.length ? html`<ul class="rows">${all.map((one) => html`<${Silence} key=${one.id} one=${one} />`)}</ul>` : html`<p class="blank">None. A silenced incident is followed as ever, and pages nobody.</p>`}</section>` : html`<${Waiting} error=${error} status=${status} />`}
-    ${windows && html`<section class="panel" aria-labelledby="maintenance" data-testid="maintenance"><h2 id="maintenance">Maintenance <span class="faint num">${windows.length}</span><button type="button" class="spread plain" data-testid="add-maintenance" onClick=${() => edit({ kind: "maintenance" })}>Add</button></h2>
+    ${windows && html`<section class="panel" aria-labelledby="maintenance" data-testid="maintenance"><h2 id="maintenance">Maintenance <span class="faint num">${windows.length}</span><${Add} kind="maintenance" edit=${edit} /></h2>
       ${windows.length ? html`<ul class="rows">${windows.map((one) => html`<${Window} key=${one.id} one=${one} edit=${edit} />`)}</ul>` : html`<p class="blank">None. Work that is planned, once or again and again, pages nobody either.</p>`}</section>`}
     ${edited && html`<${Editor} ...${edited} done=${() => edit(null)} />`}`;
 }
 
 function Window({ one, edit }) {
   return html`<li tabindex="-1" data-walk data-testid="window" data-key=${one.id} data-origin=${one.origin}><${Mark} state=${one.active ? "active" : "planned"} label=${one.active ? "now" : "planned"} /><span class="break grow"><b>${one.id}</b> <${Matchers} match=${one.match} /><span class="faint"> · ${recurrence(one)}${one.comment ? ` · ${one.comment}` : ""}</span>
-      ${one.covers?.length > 0 && html`<span> · holds ${one.covers.map((id) => html`<a key=${id} href=${incidentUrl(id)}>#${id}</a> `)}</span>`}</span>
-    ${one.origin === "api" && html`<button type="button" class="button" onClick=${() => edit({ kind: "maintenance", thing: { key: one.id, ...one } })}>Edit</button>`}<${Origin} origin=${one.origin} /></li>`;
+      <${Holds} incidents=${one.covers} /></span>
+    <${EditButton} kind="maintenance" thing=${{ key: one.id, ...one }} edit=${edit} /><${Origin} origin=${one.origin} /></li>`;
 }
 
 const ended = (one) => at(one.until) <= now.peek();
-
-/** A moment as somebody wrote it: on the wall clock of the window's own zone. */
-const written = (moment) => (moment ?? "").replace("T", " ").replace(/(:\d\d):00$/, "$1");
 
 function recurrence(one) {
   if (!one.at) return `${written(one.from)} – ${written(one.until)}${one.time_zone ? `, ${one.time_zone}` : ""}`;
@@ -41,16 +38,12 @@ function recurrence(one) {
   return `${days} at ${hours(one.at)} for ${one.lasts}${one.time_zone ? `, ${one.time_zone}` : ""}`;
 }
 
-function Matchers({ match }) {
-  return (match ?? []).map((one) => html`<code key=${one} class="matcher">${one}</code> `);
-}
-
 function Silence({ one }) {
   const over = ended(one);
   return html`<li class=${over ? "over" : ""} tabindex="-1" data-walk data-testid="silence" data-id=${one.id} data-active=${String(one.active)}><${Mark} state=${one.active ? "active" : over ? "unmonitored" : "planned"} label=${one.active ? "active" : over ? "over" : "planned"} />
     <span class="break grow"><${Matchers} match=${one.match} />${one.comment && html` ${one.comment}`}
       <span class="faint"> · ${over ? "ended" : at(one.from) > now.peek() ? html`from <${Planned} at=${at(one.from)} /> until` : "until"} <${Planned} at=${at(one.until)} />${!over && html`, <${Until} at=${at(one.until)} />`}${one.by && ` · by ${one.by}`}</span>
-      ${one.covers?.length > 0 && html`<span> · holds ${one.covers.map((id) => html`<a key=${id} href=${incidentUrl(id)}>#${id}</a> `)}</span>`}</span>
+      <${Holds} incidents=${one.covers} /></span>
     <${Origin} origin=${one.origin} />${one.origin === "api" && !over && html`<button type="button" class="button" data-testid="end-silence" onClick=${() => act("DELETE", `/oncall/silences/${encodeURIComponent(one.id)}`, null, "the silence has ended")}>End</button>`}</li>`;
 }
 

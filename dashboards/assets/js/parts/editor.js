@@ -20,6 +20,11 @@ const EMPTY = {
   maintenance: { match: ['service="web"'], at: "02:00", lasts: "45m", days: ["sun"], comment: "" },
 };
 
+/** Opens the editor on something new. */
+export const Add = ({ kind, edit }) => html`<button type="button" class="spread plain" data-testid=${`add-${kind}`} onClick=${() => edit({ kind })}>Add</button>`;
+/** Opens the editor on what was made here; what a file says is changed there. */
+export const EditButton = ({ kind, thing, edit }) => thing.origin === "api" && html`<button type="button" class="button" onClick=${() => edit({ kind, thing })}>Edit</button>`;
+
 export function Editor({ kind, thing, done }) {
   const [name, setName] = useState(thing?.key ?? "");
   const [text, setText] = useState(JSON.stringify(thing ? plainThing(thing) : EMPTY[kind], null, 2));

@@ -1,6 +1,7 @@
 // What the on-call pages share: where one is among them, and what to do when nobody is on call yet.
 import { html } from "../dom.js";
 import { oncall } from "../live.js";
+import { incidentUrl } from "../oncall.js";
 import { route } from "../router.js";
 import { Me } from "./me.js";
 
@@ -30,3 +31,9 @@ export function Origin({ origin }) {
   if (origin === "api") return html`<span class="origin" title="Made by API or on these pages: it can be changed here">api</span>`;
   return html`<span class="origin origin-file" title="Written in a file: it is changed there"><svg viewBox="0 0 12 12" width="10" height="10" aria-hidden="true"><path d="M2.5 5.5h7v5h-7zM4 5.5V4a2 2 0 0 1 4 0v1.5" /></svg>file</span>`;
 }
+
+/** What something applies to: all of these have to match. */
+export const Matchers = ({ match }) => (match ?? []).map((one) => html`<code key=${one} class="matcher">${one}</code> `);
+
+/** The incidents that page nobody because of something. */
+export const Holds = ({ incidents }) => incidents?.length > 0 && html`<span> · holds ${incidents.map((id) => html`<a key=${id} href=${incidentUrl(id)}>#${id}</a> `)}</span>`;
