@@ -3,15 +3,15 @@
 //! Asset addresses carry the version of the whole set, so they may be kept for ever; the page itself is
 //! asked for again each time and answered with 304 while it is the same.
 
+mod bundle;
 mod document;
-mod module;
 mod pack;
 mod place;
 
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{
@@ -25,11 +25,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use self::{
-    document::Documents,
-    pack::{gzip, shipped, takes_gzip},
-    place::page_at,
-};
+use self::{bundle::Bundles, document::Document, place::page_at};
 
 const INDEX: &str = "index.html";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -43,17 +39,18 @@ struct Files;
 #[derive(Debug)]
 pub(crate) struct Assets {
     version: String,
-    documents: Documents,
-    /// Files as gzip (RFC 1952), each made when it is first asked for.
-    packed: BTreeMap<Cow<'static, str>, OnceLock<Bytes>>,
+    bundles: Bundles,
+    document: Document,
+    /// What has been asked for, as gzip.
+    packed: Mutex<BTreeMap<String, Bytes>>,
 }
 
 impl Assets {
     /// Reads what was embedded.
     pub(crate) fn embedded() -> Self {
-        let version = version();
-        let packed = Files::iter().map(|name| (name, OnceLock::new())).collect();
-        Self { documents: Documents::embedded(&version), version, packed }
+        let bundles = Bundles::embedded();
+        let version = version(&bundles);
+        Self { document: Document::embedded(&version), version, bundles, packed: Mutex::default() }
     }
 
     /// Names the content of all files together.
@@ -61,29 +58,14 @@ impl Assets {
         &self.version
     }
 
-    fn page(&self, page: Option<&'static str>, asked: &HeaderMap) -> Response {
-        let packed = takes_gzip(asked);
-        let etag = quoted(&if packed { format!("{}-gzip", self.version) } else { self.version.clone() });
-        let headers = [
-            (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-            (header::CACHE_CONTROL, HeaderValue::from_static(ASK_AGAIN)),
-            (header::VARY, HeaderValue::from_static("accept-encoding")),
-            (header::CONTENT_SECURITY_POLICY, self.documents.policy()),
-        ];
-        let status = if page.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
-        let mut response = match packed {
-            _ if page.is_some() && matches(asked, &etag) => {
-                (StatusCode::NOT_MODIFIED, headers).into_response()
-            }
-            true => {
-                let body = self.documents.packed(page);
-                (status, headers, [(header::CONTENT_ENCODING, "gzip")], body).into_response()
-            }
-            false => (status, headers, self.documents.plain(page)).into_response(),
-        };
-        if let (Some(_), Ok(etag)) = (page, HeaderValue::from_str(&etag)) {
-            response.headers_mut().insert(header::ETAG, etag);
+    fn page(&self, page: Option<&str>, asked: &HeaderMap) -> Response {
+        let name = format!("page {}", page.unwrap_or_default());
+        let text = || self.document.of(page).into_bytes().into();
+        let mut response = self.answer(&name, "text/html; charset=utf-8", ASK_AGAIN, asked, text);
+        if page.is_none() {
+            *response.status_mut() = StatusCode::NOT_FOUND;
         }
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, self.document.policy());
         response
     }
 
@@ -92,11 +74,24 @@ impl Assets {
         let (Some(file), Some(kind)) = (found, content_type(path)) else {
             return (StatusCode::NOT_FOUND, "no such file\n").into_response();
         };
-        let packed = self.packed.get(path).filter(|_| takes_gzip(asked));
-        let hash = hex(&file.metadata.sha256_hash()[..16]);
-        let etag = quoted(&if packed.is_some() { format!("{hash}-gzip") } else { hash });
         // An older page may ask under its own version: it gets what there is, but must not keep it.
         let cache = if version == self.version { FOR_EVER } else { ASK_AGAIN };
+        self.answer(path, kind, cache, asked, || {
+            if path.starts_with("js/") { self.bundles.of(path).into_bytes().into() } else { file.data }
+        })
+    }
+
+    /// What is called `name` and made by `text`, unless it is there already.
+    fn answer(
+        &self,
+        name: &str,
+        kind: &'static str,
+        cache: &'static str,
+        asked: &HeaderMap,
+        text: impl FnOnce() -> Cow<'static, [u8]>,
+    ) -> Response {
+        let packs = pack::takes_gzip(asked);
+        let etag = if packs { format!("\"{}-gzip\"", self.version) } else { format!("\"{}\"", self.version) };
         let headers = [
             (header::CONTENT_TYPE, kind),
             (header::CACHE_CONTROL, cache),
@@ -106,13 +101,12 @@ impl Assets {
         if matches(asked, &etag) {
             return (StatusCode::NOT_MODIFIED, headers).into_response();
         }
-        match packed {
-            Some(packed) => {
-                let body = packed.get_or_init(|| gzip(&shipped(path, file.data))).clone();
-                (headers, [(header::CONTENT_ENCODING, "gzip")], body).into_response()
-            }
-            None => (headers, Bytes::from(shipped(path, file.data).into_owned())).into_response(),
+        if !packs {
+            return (headers, Bytes::from(text().into_owned())).into_response();
         }
+        let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        let body = packed.entry(name.to_owned()).or_insert_with(|| pack::gzip(&text())).clone();
+        (headers, [(header::CONTENT_ENCODING, "gzip")], body).into_response()
     }
 }
 
@@ -152,23 +146,16 @@ pub(crate) async fn guarded(mut response: Response) -> Response {
     response
 }
 
-fn version() -> String {
+/// Of the files, and of how they are put together.
+fn version(bundles: &Bundles) -> String {
     let mut names: Vec<_> = Files::iter().collect();
     names.sort();
-    let mut all = Sha256::new();
+    let mut all = Sha256::new_with_prefix(bundles.of("js/app.js"));
     for name in names {
         all.update(name.as_bytes());
         all.update(Files::get(&name).map_or([0; 32], |file| file.metadata.sha256_hash()));
     }
-    hex(&all.finalize()[..8])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn quoted(tag: &str) -> String {
-    format!("\"{tag}\"")
+    all.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// RFC 9110 section 13.1.2: weak comparison, a list, or anything.

@@ -47,7 +47,7 @@ impl Balancer {
     /// A folder with what the program needs beside the file that wharf writes.
     pub fn prepare(kind: Kind) -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let balancer = Self { kind, listen: free(), admin: free(), child: None, folder };
+        let balancer = Self { kind, listen: free_address(), admin: free_address(), child: None, folder };
         let at = |name: &str| balancer.at(name);
         match kind {
             Kind::Nginx => {
@@ -181,6 +181,7 @@ impl Drop for Balancer {
     }
 }
 
-fn free() -> SocketAddr {
+/// A loopback address nobody listens at, for a program that takes it in its settings.
+pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
 }

@@ -12,6 +12,7 @@ pub mod phone;
 pub mod wait;
 pub mod wharf;
 
+pub use balancer::free_address;
 pub use containers::{Containers, Engine};
 pub use wait::{eventually, until};
 pub use wharf::Wharf;

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -19,7 +19,7 @@ use crate::harness::{
     Wharf,
     clients::{Background, program, run},
     containers::copy_with_libraries,
-    eventually,
+    eventually, free_address,
     phone::Phone,
     until,
 };
@@ -41,10 +41,6 @@ async fn serve(app: Router) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap()
 }
 
 /// A command for Debian's Alertmanager, and where it sees what is in `root`. It looks for its templates in one place only:

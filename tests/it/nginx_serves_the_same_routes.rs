@@ -2,12 +2,11 @@
 //! never replaces a good configuration.
 
 use std::{
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
 };
 
-use crate::harness::{Wharf, eventually, unique, until, wharf::Echo};
+use crate::harness::{Wharf, eventually, free_address, unique, until, wharf::Echo};
 
 const NGINX: &str = "/usr/sbin/nginx";
 
@@ -33,10 +32,6 @@ impl Drop for Nginx {
         let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
         let _ = self.0.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
 fn settings(folder: &Path, source: &str, port: u16) -> String {
@@ -66,7 +61,7 @@ fn wharf_with(folder: &Path, source: &str, port: u16) -> Wharf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_finds_its_way_through_nginx_as_through_the_embedded_proxy() {
-    let (folder, port, service) = (tempfile::tempdir().unwrap(), free_port(), unique("routed"));
+    let (folder, port, service) = (tempfile::tempdir().unwrap(), free_address().port(), unique("routed"));
     let wharf = wharf_with(folder.path(), "nginx", port);
     // A file is kept when everything it lists goes at once; somebody has to stay.
     let _other = Echo::registered(&wharf, &unique("other"), &[]);
@@ -115,7 +110,7 @@ async fn a_request_finds_its_way_through_nginx_as_through_the_embedded_proxy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_template_never_replaces_a_good_configuration() {
-    let (folder, port, service) = (tempfile::tempdir().unwrap(), free_port(), unique("steady"));
+    let (folder, port, service) = (tempfile::tempdir().unwrap(), free_address().port(), unique("steady"));
     let source = folder.path().join("mine.hbs");
     let good = "events {} http { server { listen {{vars.listen}}; return 200 \"{{#each (services)}}{{name}} {{/each}}\"; } } pid {{vars.prefix}}/pid;";
     std::fs::write(&source, good).unwrap();

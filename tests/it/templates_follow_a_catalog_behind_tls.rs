@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -12,7 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::json;
 
 use crate::harness::{
-    Wharf, eventually,
+    Wharf, eventually, free_address,
     wharf::{command, run},
 };
 
@@ -26,7 +25,7 @@ struct Guard {
 impl Guard {
     async fn before(wharf: &Wharf) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap().port();
+        let port = free_address().port();
         house(folder.path());
         let at = folder.path().display();
         let settings = format!(

@@ -10,7 +10,7 @@ use std::{
 use serde_json::json;
 
 use crate::harness::{
-    Containers, Engine, Wharf, eventually, until,
+    Containers, Engine, Wharf, eventually, free_address, until,
     wharf::{command, run},
 };
 
@@ -142,7 +142,7 @@ async fn a_missing_key_is_waited_for_and_an_interrupt_ends_the_wait() {
 async fn old_settings_are_followed_read_again_on_hup_and_explained() {
     let scene = Scene::set().await;
     let input = scene.write("in.ctmpl", CTMPL);
-    let (out, status) = (scene.at("out"), free_address());
+    let (out, status) = (scene.at("out"), free_address().to_string());
     let settings = |extra: &str| {
         format!(
             "consul {{ address = \"{}\" }}\nwait {{ min = \"5ms\" max = \"50ms\" }}\n{extra}\n\
@@ -217,9 +217,4 @@ async fn a_container_gets_the_signal_by_its_name() {
     scene.set_key("a", "new").await;
     eventually("the container has ended", async || !running()).await;
     scene.shows(&scene.at("out"), "new").await;
-}
-
-fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").to_string()
 }

@@ -93,18 +93,15 @@ impl Printer {
         };
         // A leading zero of its own makes the octal prefix superfluous.
         let prefix = if prefix == "0" && zeros > digits.len() { "" } else { prefix };
-        // Not by Rust's formatting, which takes no width over 65,535.
-        let zeros = "0".repeat(zeros.saturating_sub(digits.len()));
-        let text = format!("{sign}{prefix}{zeros}{digits}");
+        let text = format!("{sign}{prefix}{}", zero_padded(digits, zeros));
         let zero = std::mem::take(&mut self.flags.zero);
         self.pad(text.as_bytes());
         self.flags.zero = zero;
     }
 
     fn unicode(&mut self, code: u64) {
-        let digits = format!("{code:X}");
-        let zeros = "0".repeat(self.flags.precision.unwrap_or(4).max(4).saturating_sub(digits.len()));
-        let mut text = format!("U+{zeros}{digits}").into_bytes();
+        let digits = self.flags.precision.unwrap_or(4).max(4);
+        let mut text = format!("U+{}", zero_padded(&format!("{code:X}"), digits)).into_bytes();
         let c = u32::try_from(code).ok().and_then(char::from_u32);
         if let Some(c) = c.filter(|c| self.flags.sharp && strconv::is_print(*c)) {
             text.extend_from_slice(b" '");
@@ -243,6 +240,11 @@ fn hex_float(sign: &str, mut mantissa: u64, mut exponent: i64, precision: Option
     let point = if digits.is_empty() { "" } else { "." };
     let power = if exponent < 0 { '-' } else { '+' };
     format!("{sign}0x{}{point}{digits}p{power}{:02}", mantissa >> 52, exponent.abs())
+}
+
+/// Not by Rust's formatting, which takes no width over 65,535.
+fn zero_padded(digits: &str, width: usize) -> String {
+    format!("{}{digits}", "0".repeat(width.saturating_sub(digits.len())))
 }
 
 fn character(negative: bool, magnitude: u64) -> char {
