@@ -8,7 +8,10 @@
 //! Scripts are read by lines, which the tests hold them to: an import is one line, and what is exported is a
 //! function or a constant that says so where it begins.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use super::{Files, pack};
 
@@ -55,11 +58,7 @@ impl Bundles {
             let up = "../".repeat(path.matches('/').count().saturating_sub(1));
             format!("import {{ modules }} from \"{}app.js\";\n", if up.is_empty() { "./" } else { &up })
         };
-        let mut taken: Vec<&str> =
-            modules.iter().flat_map(|module| &module.taken).map(String::as_str).collect();
-        taken.sort_unstable();
-        taken.dedup();
-        let mut text: String = taken.into_iter().flat_map(|line| [line, "\n"]).collect();
+        let mut text = imports(&modules);
         text.push_str(&registry);
         modules.iter().for_each(|module| module.write(&mut text));
         if let Some(entry) = modules.last().filter(|module| !module.exports.is_empty()) {
@@ -73,8 +72,8 @@ impl Bundles {
 #[derive(Debug, Default)]
 struct Module {
     path: String,
-    /// Imports of what others made, as they stand.
-    taken: Vec<String>,
+    /// Names of what others made, each with whose it is: `{ signal }`, `@preact/signals`.
+    taken: Vec<(String, String)>,
     /// Names of its own for what other scripts export, and their paths.
     needs: Vec<(String, String)>,
     exports: Vec<String>,
@@ -87,12 +86,12 @@ impl Module {
         let script = pack::without_comments(&String::from_utf8_lossy(&script));
         let mut module = Self { path: path.to_owned(), ..Self::default() };
         for line in script.lines() {
-            match line.strip_prefix("import ").and_then(|import| import.split_once(" from \"")) {
+            let import = line.strip_prefix("import ").and_then(|rest| rest.strip_suffix("\";"));
+            match import.and_then(|import| import.split_once(" from \"")) {
                 Some((names, from)) if from.starts_with('.') => {
-                    let from = resolved(path, from.trim_end_matches("\";"));
-                    module.needs.push((names.replace(" as ", ": "), from));
+                    module.needs.push((names.replace(" as ", ": "), resolved(path, from)));
                 }
-                Some(_) => module.taken.push(line.to_owned()),
+                Some((names, from)) => module.taken.push((names.to_owned(), from.to_owned())),
                 None => module.line(line),
             }
         }
@@ -130,6 +129,27 @@ fn in_order(path: &str, there: &[String], modules: &mut Vec<Module>) {
     modules.push(module);
 }
 
+/// Imports of what the modules take from others, each name once.
+fn imports(modules: &[Module]) -> String {
+    let mut taken = BTreeMap::<&str, (BTreeSet<&str>, BTreeSet<&str>)>::new();
+    for (names, from) in modules.iter().flat_map(|module| &module.taken) {
+        let (named, whole) = taken.entry(from).or_default();
+        match names.strip_prefix("{ ").and_then(|names| names.strip_suffix(" }")) {
+            Some(names) => named.extend(names.split(", ")),
+            None => drop(whole.insert(names)),
+        }
+    }
+    let mut text = String::new();
+    for (from, (named, whole)) in taken {
+        let named = (!named.is_empty())
+            .then(|| format!("{{ {} }}", named.into_iter().collect::<Vec<_>>().join(", ")));
+        for names in whole.into_iter().map(str::to_owned).chain(named) {
+            let _ = writeln!(text, "import {names} from \"{from}\";");
+        }
+    }
+    text
+}
+
 /// The name in `function name(`, `async function name(` and `const name =`.
 fn declared(statement: &str) -> Option<&str> {
     let statement = statement.strip_prefix("async ").unwrap_or(statement);
@@ -153,8 +173,6 @@ fn resolved(from: &str, import: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn scripts() -> Vec<Module> {
@@ -179,6 +197,19 @@ mod tests {
         for script in scripts() {
             let places = all.matches(&format!("modules[\"{}\"] = ", script.path)).count();
             assert_eq!(places, 1, "{} comes {places} times", script.path);
+        }
+    }
+
+    #[test]
+    fn what_is_taken_from_others_has_one_name_in_a_bundle() {
+        let bundles = Bundles::embedded();
+        for script in scripts() {
+            let text = bundles.of(&script.path);
+            let imports = text.lines().filter_map(|line| line.strip_prefix("import "));
+            let names = imports.flat_map(|import| import.split(" from ").next().unwrap().split(", "));
+            let mut names: Vec<_> = names.map(|name| name.trim_matches(['{', '}', ' '])).collect();
+            names.sort_unstable();
+            assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{}: {names:?}", script.path);
         }
     }
 
