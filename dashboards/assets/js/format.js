@@ -37,7 +37,7 @@ export function millis(ms) {
 
 /** A count with thin separators. */
 export function count(n) {
-  return n == null ? "–" : new Intl.NumberFormat("en").format(n).replaceAll(",", " ");
+  return n == null ? "–" : String(n).replace(/\B(?=(\d{3})+$)/g, " ");
 }
 
 const pad = (n) => String(n).padStart(2, "0");
@@ -49,14 +49,29 @@ export function clock(ms, seconds = false) {
   return seconds ? `${hm}:${pad(d.getSeconds())}` : hm;
 }
 
+// Names of days and months. Not asked of the browser, which takes longer for each than for all else on a line.
+const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+
+/** "Sun", local time. */
+export const weekday = (ms) => DAYS[new Date(ms).getDay()].slice(0, 3);
+
+/** "November" of 11. */
+export const monthName = (month) => MONTHS[month - 1];
+
+/** "November 2026", local time. */
+export const monthOfYear = (ms) => `${MONTHS[new Date(ms).getMonth()]} ${new Date(ms).getFullYear()}`;
+
 /** "22 Nov", local time. */
 export function day(ms) {
-  return new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  const d = new Date(ms);
+  return `${d.getDate()} ${MONTHS[d.getMonth()].slice(0, 3)}`;
 }
 
 /** "Sunday 22 November 2026", local time. */
 export function longDay(ms) {
-  return new Date(ms).toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+  const d = new Date(ms);
+  return `${DAYS[d.getDay()]} ${d.getDate()} ${MONTHS[d.getMonth()]} ${d.getFullYear()}`;
 }
 
 /** "22 Nov 14:05:09", local time. */
@@ -71,7 +86,7 @@ export function utc(ms) {
 
 /** "Sun 22 Nov 14:05", local time: something planned. */
 export function planned(ms) {
-  return `${new Date(ms).toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short" }).replace(",", "")} ${clock(ms)}`;
+  return `${weekday(ms)} ${day(ms)} ${clock(ms)}`;
 }
 
 /** RFC 3339 to milliseconds; null stays null. */

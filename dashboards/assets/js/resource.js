@@ -1,6 +1,6 @@
 // One JSON answer that a page shows, kept fresh: fetched again when the live stream says so, never more than once a second.
 import { signal } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { connection, news } from "./live.js";
 
 const APART = 1000;
@@ -17,7 +17,8 @@ export function useResource(url, concerns) {
     return signal({ data: kept, error: null, status: 0, stale: kept !== null });
   }, [url]);
   last.current = { path, state };
-  useEffect(() => (url ? follow(url, state, concerns) : undefined), [url]);
+  // Not after the next frame, as other effects: what is asked for now is there when that is painted, or soon after.
+  useLayoutEffect(() => (url ? follow(url, state, concerns) : undefined), [url]);
   return state.value;
 }
 
@@ -45,7 +46,8 @@ function follow(url, state, concerns) {
     timer = setTimeout(load, Math.max(0, last + APART - Date.now()));
   }
   // Where something is shown already, wait whether the address changes again: somebody may be typing.
-  timer = setTimeout(load, state.peek().stale ? 120 : 0);
+  if (state.peek().stale) timer = setTimeout(load, 120);
+  else load();
   const stopNews = news.subscribe((value) => { if (!subscribing && concerns(value)) want(); });
   subscribing = false;
   const stopConnection = connection.subscribe((value) => {

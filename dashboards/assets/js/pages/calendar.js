@@ -1,7 +1,7 @@
 // Who is on duty when, where is a gap, and who stands in?
 import { useState } from "preact/hooks";
 import { html } from "../dom.js";
-import { longDay, zone } from "../format.js";
+import { longDay, monthOfYear, zone } from "../format.js";
 import { now } from "../live.js";
 import { query, setQuery, urlWith } from "../router.js";
 import { useResource, oncallNews } from "../resource.js";
@@ -54,7 +54,7 @@ function blank(rotations) {
 }
 
 function heading(view, anchor, weeks) {
-  if (view === "month") return anchor.toLocaleDateString("en-GB", { month: "long", year: "numeric" });
+  if (view === "month") return monthOfYear(anchor);
   return `Week of ${longDay(weeks[0][0])}`;
 }
 

@@ -1,6 +1,6 @@
 // How was it year by year, month by month, day by day, hour by hour? Each period opens into its parts, and leads back out.
 import { html } from "../dom.js";
-import { clock, count, millis, percent, span, word, zone } from "../format.js";
+import { clock, count, day, millis, monthName, monthOfYear, percent, span, weekday, word, zone } from "../format.js";
 import { now } from "../live.js";
 import { go, query, urlWith } from "../router.js";
 import { useResource } from "../resource.js";
@@ -50,15 +50,15 @@ export function Periods({ name }) {
 function Way({ per, open }) {
   if (!open) return html`<span class="faint" data-testid="way">${RECENT[per]}</span>`;
   const [year, month, day] = open.split("-");
-  const long = month && new Date(year, month - 1).toLocaleDateString("en-GB", { month: "long" });
+  const long = month && monthName(month);
   const steps = [["All years", { per: "year", from: "" }], [year, { per: "month", from: year }], month && [long, { per: "day", from: `${year}-${month}` }], day && [String(Number(day))]].filter(Boolean);
   return html`<nav class="way" aria-label="Open period" data-testid="way">${steps.map(([label, to], at) => html`<span key=${label}>${at > 0 && html`<span class="faint" aria-hidden="true">/ </span>`}${at < steps.length - 1 ? html`<a data-stay href=${urlWith(to)}>${label}</a>` : html`<b aria-current="true">${label}</b>`}</span>`)}</nav>`;
 }
 
 const LABELS = {
-  hour: (from, to) => `${from.toLocaleDateString("en-GB", { weekday: "short" })} ${clock(from)} – ${clock(to)}`,
-  day: (from) => from.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short" }),
-  month: (from) => from.toLocaleDateString("en-GB", { month: "long", year: "numeric" }),
+  hour: (from, to) => `${weekday(from)} ${clock(from)} – ${clock(to)}`,
+  day: (from) => `${weekday(from)} ${day(from)}`,
+  month: monthOfYear,
   year: (from) => String(from.getFullYear()),
 };
 

@@ -1,7 +1,7 @@
 // A stretch of time with a lane for each rotation: who is on duty when, where nobody is, and what is an exception.
 import { useRef, useState } from "preact/hooks";
 import { html } from "../dom.js";
-import { at, planned, utc } from "../format.js";
+import { at, planned, utc, weekday } from "../format.js";
 import { now } from "../live.js";
 import { tint } from "../oncall.js";
 import { hideTip, showTip } from "./tip.js";
@@ -96,4 +96,4 @@ function nextDay(ms) {
 }
 
 const isToday = (day, today) => today >= day && today - day < DAY && new Date(day).toDateString() === new Date(today).toDateString();
-const dayName = (ms, many) => new Date(ms).toLocaleDateString("en-GB", many > 7 ? { day: "numeric" } : { weekday: "short", day: "numeric" });
+const dayName = (ms, many) => (many > 7 ? "" : `${weekday(ms)} `) + new Date(ms).getDate();
