@@ -154,7 +154,7 @@ proptest! {
 fn what_was_read_before_a_commit_is_not_kept_after_it() {
     let mut book = Book::open();
     book.turn("web", 0, ServiceState::Up);
-    let stretch = Stretch::of(1, OFFERED[1], Timestamp(DAY));
+    let stretch = Stretch::of(1, OFFERED[0], Timestamp(DAY));
     let read = |book: &Book| {
         let entry = book.ledger.read(|c| looker(DAY).entry(c, 1, stretch, None)).unwrap();
         [(1, Arc::new(entry))]
