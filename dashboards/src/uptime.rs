@@ -3,9 +3,11 @@
 //! Errors are `{"error": "..."}` with a status that says whose fault it is. What is written here is kept in the catalog
 //! (windows, announcements) or by the monitor (imports); nothing is decided.
 
+mod document;
 mod question;
+mod table;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -16,21 +18,12 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
-use serde_json::{Value, json};
-use wharf_catalog::{CommitError, Document, Timestamp};
-use wharf_monitor::{
-    HistoryError, Import, Incident, Per, Period, Report, Window,
-    maintenance::{DOCUMENTS, Maintenance, Windows},
-};
+use serde_json::json;
+use wharf_catalog::{CommitError, Timestamp};
+use wharf_monitor::{HistoryError, Import, Incident, Per, Report, Test, Window};
 
-use crate::{
-    Sources,
-    badge::Badge,
-    csv::{Cell, Table},
-    status::{ANNOUNCEMENTS, Announcement},
-    window::WindowName,
-};
-use question::{Format, Question};
+use crate::{Sources, badge::Badge, csv::Table, window::WindowName};
+use question::{Format, Question, What};
 
 /// Longest import, in bytes.
 const IMPORT: usize = 64 * 1024 * 1024;
@@ -41,14 +34,20 @@ const INCIDENTS: usize = 10_000;
 pub(crate) fn router(sources: Sources) -> Router {
     Router::new()
         .route("/wharf/v1/uptime", get(all))
-        .route("/wharf/v1/uptime/import", post(import).layer(DefaultBodyLimit::max(IMPORT)))
+        .route(
+            "/wharf/v1/uptime/import",
+            post(import).layer(DefaultBodyLimit::max(IMPORT)).get(called_import),
+        )
         .route("/wharf/v1/uptime/{service}", get(one))
         .route("/wharf/v1/outages", get(outages))
         .route("/wharf/v1/badge/{service}/{what}", get(badge))
-        .route("/wharf/v1/maintenance", get(windows))
-        .route("/wharf/v1/maintenance/{id}", put(put_window).delete(delete_window))
-        .route("/wharf/v1/announcements", get(announcements))
-        .route("/wharf/v1/announcements/{id}", put(put_announcement).delete(delete_announcement))
+        .route("/wharf/v1/maintenance", get(document::windows))
+        .route("/wharf/v1/maintenance/{id}", put(document::put_window).delete(document::delete_window))
+        .route("/wharf/v1/announcements", get(document::announcements))
+        .route(
+            "/wharf/v1/announcements/{id}",
+            put(document::put_announcement).delete(document::delete_announcement),
+        )
         .with_state(Arc::new(sources))
 }
 
@@ -117,14 +116,35 @@ fn csv(table: Table, name: &str) -> Response {
     (headers, table.finish()).into_response()
 }
 
+#[derive(Serialize)]
+struct Tests {
+    now: Timestamp,
+    window: Window,
+    service: String,
+    /// As imports take them: when, whether it passed, milliseconds.
+    tests: Vec<Test>,
+}
+
 async fn all(State(sources): State<Arc<Sources>>, RawQuery(query): RawQuery) -> Answer {
     let question = Question::read(query.as_deref(), sources.clock.now()).map_err(bad)?;
-    let names = question.tag.as_ref().map(|tag| {
-        let state = sources.catalog.snapshot();
-        let tagged = state.instances().filter(|one| one.tags.contains(tag));
-        tagged.map(|one| one.name.to_string()).collect()
-    });
-    reports(&sources, names, &question).await
+    match (&question.service, question.what) {
+        (Some(service), _) => of_service(&sources, service, &question).await,
+        (None, What::Tests) => Err(bad("single tests are those of one service: say which by `service`")),
+        (None, _) => reports(&sources, tagged(&sources, &question), &question).await,
+    }
+}
+
+/// The services with the tag that is asked for, if one is.
+fn tagged(sources: &Sources, question: &Question) -> Option<Vec<String>> {
+    let tag = question.tag.as_ref()?;
+    let state = sources.catalog.snapshot();
+    let tagged = state.instances().filter(|one| one.tags.contains(tag));
+    Some(tagged.map(|one| one.name.to_string()).collect())
+}
+
+/// A service may have any name.
+async fn called_import(sources: State<Arc<Sources>>, query: RawQuery) -> Answer {
+    one(sources, Path("import".to_owned()), query).await
 }
 
 async fn one(
@@ -133,112 +153,57 @@ async fn one(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let question = Question::read(query.as_deref(), sources.clock.now()).map_err(bad)?;
-    let known = sources.history.current(vec![service.clone()]).await?;
-    if known.is_empty() {
-        return Err(Failure(StatusCode::NOT_FOUND, format!("no service `{service}`")));
+    of_service(&sources, &service, &question).await
+}
+
+async fn of_service(sources: &Sources, service: &str, question: &Question) -> Answer {
+    let unknown = || Failure(StatusCode::NOT_FOUND, format!("no service `{service}`"));
+    if question.what == What::Tests {
+        let tests = sources.history.tests(service, question.window).await?.ok_or_else(unknown)?;
+        return Ok(match question.format {
+            Format::Json => fresh(Tests {
+                now: sources.clock.now(),
+                window: question.window,
+                service: service.to_owned(),
+                tests,
+            }),
+            Format::Csv => csv(table::tests(service, &tests), "tests"),
+        });
     }
-    reports(&sources, Some(vec![service]), &question).await
+    if sources.history.current(vec![service.to_owned()]).await?.is_empty() {
+        return Err(unknown());
+    }
+    reports(sources, Some(vec![service.to_owned()]), question).await
 }
 
 async fn reports(sources: &Sources, names: Option<Vec<String>>, question: &Question) -> Answer {
     let zone = question.zone.clone();
     let reports = sources.history.report(names, question.window, question.per, zone).await?;
-    Ok(match question.format {
-        Format::Json => fresh(Reports {
+    Ok(match (question.format, question.what) {
+        (Format::Json, _) => fresh(Reports {
             now: sources.clock.now(),
             window: question.window,
             per: question.per,
             services: reports,
         }),
-        Format::Csv => csv(periods(&reports), "uptime"),
-        Format::Intervals => csv(intervals(&reports), "intervals"),
+        (Format::Csv, What::Intervals) => csv(table::intervals(&reports), "intervals"),
+        (Format::Csv, _) => csv(table::periods(&reports), "uptime"),
     })
-}
-
-fn instant(at: Timestamp) -> Cell {
-    Cell::Word(jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_string()).unwrap_or_default())
-}
-
-fn periods(reports: &[Report]) -> Table {
-    let mut table = Table::new(&[
-        "service",
-        "from",
-        "to",
-        "availability",
-        "responsiveness",
-        "response_time_ms",
-        "p50_ms",
-        "p95_ms",
-        "p99_ms",
-        "tests",
-        "outages",
-        "tested_ms",
-        "downtime_ms",
-        "state",
-    ]);
-    for (report, period) in reports.iter().flat_map(|report| report.periods.iter().map(move |p| (report, p)))
-    {
-        let Period { from, to, availability, responsiveness, response_time_ms, .. } = period;
-        table.row([
-            Cell::Text(report.service.clone()),
-            instant(*from),
-            instant(*to),
-            Cell::known(*availability),
-            Cell::known(*responsiveness),
-            Cell::known(*response_time_ms),
-            Cell::known(period.p50_ms),
-            Cell::known(period.p95_ms),
-            Cell::known(period.p99_ms),
-            Cell::number(period.tests),
-            Cell::number(period.outages),
-            Cell::number(period.tested_ms),
-            Cell::number(period.downtime_ms),
-            Cell::number(period.state),
-        ]);
-    }
-    table
-}
-
-fn intervals(reports: &[Report]) -> Table {
-    let mut table = Table::new(&["service", "from", "to", "state", "reason", "imported"]);
-    for (report, interval) in
-        reports.iter().flat_map(|report| report.intervals.iter().map(move |i| (report, i)))
-    {
-        table.row([
-            Cell::Text(report.service.clone()),
-            instant(interval.from),
-            interval.to.map_or(Cell::Word(String::new()), instant),
-            Cell::number(interval.state),
-            Cell::Text(interval.reason.clone()),
-            Cell::number(interval.imported),
-        ]);
-    }
-    table
 }
 
 async fn outages(State(sources): State<Arc<Sources>>, RawQuery(query): RawQuery) -> Answer {
     let question = Question::read(query.as_deref(), sources.clock.now()).map_err(bad)?;
-    let outages = sources.history.incidents(INCIDENTS).await?;
+    let names = question.service.clone().map(|one| vec![one]).or_else(|| tagged(&sources, &question));
+    let Window { from, to } = question.window;
+    let mut outages = sources.history.incidents(INCIDENTS).await?;
+    outages.retain(|one| {
+        let within = one.started <= to && one.resolved.is_none_or(|end| end >= from);
+        (within || !question.has_window) && names.as_ref().is_none_or(|names| names.contains(&one.service))
+    });
     Ok(match question.format {
         Format::Json => fresh(Outages { now: sources.clock.now(), outages }),
-        Format::Csv | Format::Intervals => csv(outage_table(&outages), "outages"),
+        Format::Csv => csv(table::outages(&outages), "outages"),
     })
-}
-
-fn outage_table(outages: &[Incident]) -> Table {
-    let mut table = Table::new(&["id", "service", "state", "started", "resolved", "reason", "resolution"]);
-    for incident in outages {
-        table.row([
-            Cell::number(incident.id),
-            Cell::Text(incident.service.clone()),
-            Cell::number(incident.state.as_str()),
-            instant(incident.started),
-            incident.resolved.map_or(Cell::Word(String::new()), instant),
-            Cell::Text(incident.reason.clone()),
-            Cell::Text(incident.resolution.clone()),
-        ]);
-    }
-    table
 }
 
 async fn badge(
@@ -298,82 +263,3 @@ async fn import(State(sources): State<Arc<Sources>>, headers: HeaderMap, body: B
     let imported = sources.history.import(import).await?;
     Ok(fresh(json!(imported)))
 }
-
-async fn windows(State(sources): State<Arc<Sources>>) -> Response {
-    let state = sources.catalog.snapshot();
-    let all: BTreeMap<_, _> =
-        state.documents(DOCUMENTS).map(|one| (one.id.clone(), parsed(&one.body))).collect();
-    fresh(json!({ "maintenance": all, "settings": sources.config.maintenance }))
-}
-
-fn parsed(body: &str) -> Value {
-    serde_json::from_str(body).unwrap_or(Value::Null)
-}
-
-async fn put_window(
-    State(sources): State<Arc<Sources>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    is_json(&headers)?;
-    let mut window: Maintenance = serde_json::from_slice(&body).map_err(bad)?;
-    if window.name.is_empty() {
-        window.name.clone_from(&id);
-    }
-    if window.from.is_none() && window.every.is_empty() && window.month_days.is_empty() {
-        // A pause: from now on.
-        window.from =
-            jiff::Timestamp::from_millisecond(sources.clock.now().0).ok().map(|now| now.to_string());
-    }
-    Windows::new([&window]).map_err(bad)?;
-    keep(&sources, DOCUMENTS, &id, &json!(window)).await?;
-    Ok(fresh(json!({ "id": id, "window": window })))
-}
-
-async fn delete_window(State(sources): State<Arc<Sources>>, Path(id): Path<String>) -> Answer {
-    remove(&sources, DOCUMENTS, &id).await
-}
-
-async fn announcements(State(sources): State<Arc<Sources>>) -> Response {
-    let state = sources.catalog.snapshot();
-    let all: BTreeMap<_, _> =
-        state.documents(ANNOUNCEMENTS).map(|one| (one.id.clone(), parsed(&one.body))).collect();
-    fresh(json!({ "announcements": all, "settings": sources.config.announcements }))
-}
-
-async fn put_announcement(
-    State(sources): State<Arc<Sources>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    is_json(&headers)?;
-    let announcement: Announcement = serde_json::from_slice(&body).map_err(bad)?;
-    announcement.check().map_err(bad)?;
-    keep(&sources, ANNOUNCEMENTS, &id, &json!(announcement)).await?;
-    Ok(fresh(json!({ "id": id, "announcement": announcement })))
-}
-
-async fn delete_announcement(State(sources): State<Arc<Sources>>, Path(id): Path<String>) -> Answer {
-    remove(&sources, ANNOUNCEMENTS, &id).await
-}
-
-async fn keep(sources: &Sources, kind: &str, id: &str, body: &Value) -> Result<(), Failure> {
-    let document = Document::new(kind, id, body.to_string());
-    sources.catalog.commit(vec![wharf_catalog::Command::PutDocument(document, None)]).await?;
-    Ok(())
-}
-
-async fn remove(sources: &Sources, kind: &str, id: &str) -> Answer {
-    if sources.catalog.snapshot().document(kind, id).is_none() {
-        return Err(Failure(StatusCode::NOT_FOUND, format!("there is no `{id}`")));
-    }
-    let delete = wharf_catalog::Command::DeleteDocument { kind: kind.into(), id: id.into(), cas: None };
-    sources.catalog.commit(vec![delete]).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// Window lengths from which another period is the fitting one.
-const DAYS_FROM: Duration = Duration::from_secs(2 * 86_400);
-const MONTHS_FROM: Duration = Duration::from_secs(92 * 86_400);

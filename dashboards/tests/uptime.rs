@@ -70,6 +70,23 @@ impl Site {
         self.until(service, ServiceState::Up).await;
     }
 
+    /// Its check fails, and the outage is written down.
+    async fn fail(&self, service: &str) {
+        let check = Check {
+            instance: Some(service.into()),
+            status: Status::Critical,
+            ..Check::new("n", format!("c-{service}"), "c")
+        };
+        self.catalog.commit(vec![Command::PutCheck(check, CheckStatusOnPut::Set)]).await.unwrap();
+        let mut changes = self.history.changes();
+        let wait = async {
+            while self.history.incidents(10).await.unwrap().iter().all(|one| one.service != service) {
+                changes.changed().await.unwrap();
+            }
+        };
+        timeout(Duration::from_secs(60), wait).await.expect("the outage in time");
+    }
+
     async fn until(&self, service: &str, state: ServiceState) {
         let mut changes = self.history.changes();
         let wait = async {
@@ -150,6 +167,44 @@ async fn an_imported_past_is_told_by_the_hour_as_json_and_csv_and_stays_marked()
     let states = site.get("/wharf/v1/uptime/web?from=24h&format=csv&what=intervals").await;
     assert!(states.contains(",down,'=1+1,true"), "a reason is never a formula: {states}");
     assert!(site.get("/wharf/v1/outages?format=csv").await.starts_with("id,service,state"));
+}
+
+#[tokio::test]
+async fn single_tests_are_told_as_an_import_takes_them() {
+    let site = Site::open().await;
+    for service in ["import", "elsewhere"] {
+        site.add(service).await;
+    }
+    site.ask("POST", "/wharf/v1/uptime/import", Some(past("import"))).await;
+    // In memory, single tests are kept for two hours.
+    let answer = site.json("/wharf/v1/uptime/import?from=48h&what=tests").await;
+    let last = past("")["tests"].as_array().unwrap()[88..].to_vec();
+    assert_eq!(answer["tests"], Value::Array(last), "a service may be called so");
+    let again = json!({ "service": "elsewhere", "label": "copy", "intervals": past("")["intervals"], "tests": answer["tests"] });
+    let (status, _, told) = site.ask("POST", "/wharf/v1/uptime/import", Some(again)).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    assert!(told.contains("\"tests\":8"), "{told}");
+    let csv = site.get("/wharf/v1/uptime?service=import&from=48h&what=tests&format=csv").await;
+    assert!(csv.starts_with("service,at,up,response_time_ms\r\nimport,"), "{csv}");
+    assert_eq!(csv.lines().count(), 9);
+    let (status, _, told) = site.ask("GET", "/wharf/v1/uptime?what=tests", None).await;
+    assert!(status == StatusCode::BAD_REQUEST && told.contains("`service`"), "{told}");
+    assert_eq!(site.ask("GET", "/wharf/v1/uptime/nope?what=tests", None).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn outages_are_those_that_were_asked_for() {
+    let site = Site::open().await;
+    site.add("web").await;
+    site.fail("web").await;
+    let count = async |query: &str| {
+        site.json(&format!("/wharf/v1/outages{query}")).await["outages"].as_array().unwrap().len()
+    };
+    assert_eq!(count("").await, 1);
+    assert_eq!(count("?service=web&from=1h").await, 1);
+    for none in ["?service=api", "?tag=nobody", "?from=3h&to=2h"] {
+        assert_eq!(count(none).await, 0, "{none}");
+    }
 }
 
 #[tokio::test]

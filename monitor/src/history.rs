@@ -20,7 +20,7 @@ use self::recent::Recent;
 use crate::{
     ledger::{
         Ledger, happening,
-        import::{Import, Imported},
+        import::{Import, Imported, Test},
         read,
         writer::{Entry, Inbox},
     },
@@ -119,6 +119,18 @@ impl History {
                 }
             }
             Ok(states)
+        })
+        .await
+    }
+
+    /// The single tests of a service that are still kept; `None` when nobody has ever heard of it.
+    pub async fn tests(&self, name: &str, window: Window) -> Result<Option<Vec<Test>>, HistoryError> {
+        let name = name.to_owned();
+        self.look(move |_, connection| {
+            let Some(id) = read::service(connection, &name)? else { return Ok(None) };
+            let samples = read::samples(connection, id, window)?.into_iter();
+            let millis = |micros: u64| micros as f64 / 1_000.0;
+            Ok(Some(samples.map(|one| Test(one.at, one.up, one.micros.map(millis))).collect()))
         })
         .await
     }

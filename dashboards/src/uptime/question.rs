@@ -1,4 +1,4 @@
-//! What is asked of the past: `from`, `to`, `per`, `zone`, `format`, `what`, `tag`. Pure.
+//! What is asked of the past: `from`, `to`, `per`, `zone`, `format`, `what`, `tag`, `service`. Pure.
 
 use std::time::Duration;
 
@@ -6,16 +6,26 @@ use jiff::{civil::DateTime, tz::TimeZone};
 use wharf_catalog::Timestamp;
 use wharf_monitor::{Per, Window};
 
-use super::{DAYS_FROM, MONTHS_FROM};
+/// Window lengths from which another period is the fitting one.
+const DAYS_FROM: Duration = Duration::from_secs(2 * 86_400);
+const MONTHS_FROM: Duration = Duration::from_secs(92 * 86_400);
 
 /// How the answer is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Json,
-    /// Figures by period.
     Csv,
-    /// States, as CSV.
+}
+
+/// What is to be in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// Figures by period; as JSON with the states.
+    Periods,
+    /// States.
     Intervals,
+    /// Single tests, of one service.
+    Tests,
 }
 
 #[derive(Debug)]
@@ -24,13 +34,17 @@ pub(super) struct Question {
     pub(super) per: Per,
     pub(super) zone: TimeZone,
     pub(super) format: Format,
+    pub(super) what: What,
     pub(super) tag: Option<String>,
+    pub(super) service: Option<String>,
+    /// Was the window asked for, or is it the last 24 hours for want of another?
+    pub(super) has_window: bool,
 }
 
 impl Question {
     pub(super) fn read(query: Option<&str>, now: Timestamp) -> Result<Self, String> {
         let (mut from, mut to, mut per, mut zone) = (None, None, None, None);
-        let (mut format, mut what, mut tag) = (None, None, None);
+        let (mut format, mut what, mut tag, mut service) = (None, None, None, None);
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned() {
             *match &*name {
                 "from" => &mut from,
@@ -40,6 +54,7 @@ impl Question {
                 "format" => &mut format,
                 "what" => &mut what,
                 "tag" => &mut tag,
+                "service" => &mut service,
                 other => return Err(format!("unknown parameter `{other}`")),
             } = Some(value);
         }
@@ -47,6 +62,7 @@ impl Question {
             None | Some("") => TimeZone::UTC,
             Some(name) => TimeZone::get(name).map_err(|_| format!("there is no time zone `{name}`"))?,
         };
+        let has_window = from.is_some() || to.is_some();
         let to = to.map_or(Ok(now), |text| moment(&text, now, &zone))?;
         let from =
             from.map_or(Ok(to.before(Duration::from_secs(86_400))), |text| moment(&text, now, &zone))?;
@@ -55,17 +71,20 @@ impl Question {
         }
         let window = Window { from, to };
         let per = per.map_or_else(|| Ok(fitting(window)), |word| word.parse())?;
-        Ok(Self { window, per, zone, format: read_format(format.as_deref(), what.as_deref())?, tag })
-    }
-}
-
-fn read_format(format: Option<&str>, what: Option<&str>) -> Result<Format, String> {
-    match (format.unwrap_or("json"), what.unwrap_or("periods")) {
-        ("json", "periods" | "intervals") => Ok(Format::Json),
-        ("csv", "periods") => Ok(Format::Csv),
-        ("csv", "intervals") => Ok(Format::Intervals),
-        ("json" | "csv", other) => Err(format!("unknown table `{other}`: use `periods` or `intervals`")),
-        (other, _) => Err(format!("unknown format `{other}`: use `json` or `csv`")),
+        let format = match format.as_deref() {
+            None | Some("json") => Format::Json,
+            Some("csv") => Format::Csv,
+            Some(other) => return Err(format!("unknown format `{other}`: use `json` or `csv`")),
+        };
+        let what = match what.as_deref() {
+            None | Some("periods") => What::Periods,
+            Some("intervals") => What::Intervals,
+            Some("tests") => What::Tests,
+            Some(other) => {
+                return Err(format!("unknown table `{other}`: use `periods`, `intervals` or `tests`"));
+            }
+        };
+        Ok(Self { window, per, zone, format, what, tag, service, has_window })
     }
 }
 

@@ -165,7 +165,7 @@ fn with_past(row: ServiceRow, uptime: &ServiceUptime) -> ServiceRow {
     // Why it came up is history; what is up now is what people want to know.
     let reason = match uptime.state {
         ServiceState::Up if row.passing == row.total => String::new(),
-        ServiceState::Up => format!("{} of {} instances take traffic", row.passing, row.total),
+        ServiceState::Up => format!("{} of {} instances pass", row.passing, row.total),
         _ => uptime.reason.clone(),
     };
     ServiceRow {

@@ -82,7 +82,7 @@ fn the_catalog_counts_instances_and_the_monitor_tells_the_past() {
     assert_eq!((rows[0].passing, rows[0].total, rows[0].degraded), (1, 2, true));
     assert_eq!(rows[0].tags, ["prod", "v1", "v2"]);
     assert_eq!((rows[0].state, rows[0].since), (ServiceState::Up, Some(NOW)));
-    assert_eq!(rows[0].reason, "1 of 2 instances take traffic");
+    assert_eq!(rows[0].reason, "1 of 2 instances pass");
     let json = serde_json::to_value(rows[0].clone()).unwrap();
     assert_eq!((&json["outages"], &json["downtime_ms"]), (&1.into(), &1000.into()));
     assert!(serde_json::to_value(rows[0].clone().brief()).unwrap().get("outages").is_none());

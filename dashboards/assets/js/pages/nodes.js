@@ -25,7 +25,7 @@ function List({ nodes }) {
 function Node({ node }) {
   return html`<section class="panel node" data-testid="node" data-node=${node.name} data-state=${node.health}>
     <h2><${Mark} state=${node.health} /><span class="break">${node.name}</span><span class="faint mono">${node.address}</span>
-      <span class="spread faint num">${node.passing}/${node.instances.length} take traffic</span></h2>
+      <span class="spread faint num">${node.passing}/${node.instances.length} pass</span></h2>
     ${node.why && html`<p class="blank"><${State} state=${node.health} /> ${node.why}</p>`}
     ${node.instances.length === 0 ? html`<p class="blank">Nothing runs here.</p>` : html`<ul class="berths">${node.instances.map((one) => html`<li key=${one.id} data-testid="node-instance" data-service=${one.service} data-state=${one.health}>
       <a class="berth" data-walk href=${instanceUrl(one.service, one.id, node.name)} title=${`${one.id}: ${word(one.health)}`}><${Mark} state=${one.health} /><span class="clip">${one.service}</span><span class="faint num">${one.port ? `:${one.port}` : ""}</span></a></li>`)}</ul>`}

@@ -54,7 +54,7 @@ function figures(nodes, open, rotations, off) {
   const [passing, total] = [sum((row) => row.passing), sum((row) => row.total)];
   const items = [
     { id: "services", label: "Services up", value: html`<a href="/ui/services">${count(up)}<span class="faint">/${count(all)}</span></a>`, note: down ? `${count(down)} down` : "none down", tone: down ? "tone-bad" : "" },
-    { id: "instances", label: "Instances", value: html`${count(passing)}<span class="faint">/${count(total)}</span>`, note: "take traffic" },
+    { id: "instances", label: "Instances", value: html`${count(passing)}<span class="faint">/${count(total)}</span>`, note: "pass" },
     { id: "nodes", label: "Nodes", value: nodes ? html`<a href="/ui/nodes">${count(nodes.filter((node) => node.health === "passing").length)}<span class="faint">/${count(nodes.length)}</span></a>` : "–", note: "pass" },
   ];
   if (off) return items;

@@ -56,10 +56,12 @@ function current(row) {
 function Detail({ detail, chosen }) {
   const row = current(detail.row);
   const state = shownState(row);
-  return html`<${Title} name=${row.name} row=${row} url=${throughProxy(row)} chosen=${chosen} />
+  // What is only watched, a site elsewhere or a job, gets no requests from here.
+  const routed = detail.instances.some((one) => one.port);
+  return html`<${Title} name=${row.name} row=${row} url=${routed ? throughProxy(row) : null} chosen=${chosen} />
     <p class="now"><${Word} state=${state} /> for <${For} at=${row.since} />${row.reason && html`<span class="faint"> · </span><${Text} text=${row.reason} />`}
       ${row.tags.length > 0 && html`<span class="tags">${row.tags.map((tag) => html`<a key=${tag} class="tag" href=${`/ui/services?q=${encodeURIComponent(`tag:${tag.toLowerCase()}`)}`}>${tag}</a>`)}</span>`}</p>
-    <${Figures} items=${figures(row)} />
+    <${Figures} items=${figures(row, routed)} />
     <section class="panel" aria-labelledby="uptime"><h2 id="uptime">Uptime</h2><div class="padded"><${Bar} bar=${row.bar} window=${detail.window} name=${row.name} keys />
       <${Deploys} marks=${detail.marks} window=${detail.window} />
       <div class="scale num faint"><span>${day(detail.window.from)} ${clock(detail.window.from)}</span><span>now</span></div>${detail.imported.length > 0 && html`<p class="small faint">Part of this past was imported (${[...new Set(detail.imported.map((one) => one.label))].join(", ")}): nobody measured it here.</p>`}</div><${Periods} name=${row.name} /></section>
@@ -81,14 +83,14 @@ function ServiceIncidents({ name }) {
     ${data.incidents.length ? html`<${IncidentTable} incidents=${data.incidents} />` : html`<p class="blank">None so far.</p>`}</section>`;
 }
 
-function figures(row) {
+function figures(row, routed) {
   return [
     { id: "availability", label: "Availability", value: percent(row.availability), tone: row.availability != null && row.availability < 0.99 ? "tone-bad" : "" },
     { id: "outages", label: "Outages", value: count(row.outages), note: row.downtime_ms ? `${span(row.downtime_ms)} down` : "" },
     { id: "response", label: "Mean response", value: millis(row.response_ms), note: row.p95_ms != null ? `p95 ${millis(row.p95_ms)} · p99 ${millis(row.p99_ms)}` : "" },
     { id: "responsiveness", label: "Responsiveness", value: percent(row.responsiveness), note: "answered in time" },
     { id: "tests", label: "Tests", value: count(row.tests) },
-    { id: "instances", label: "Instances", value: `${row.passing}/${row.total}`, note: "take traffic", tone: { down: "tone-bad", degraded: "tone-warn" }[shownState(row)] ?? "" },
+    { id: "instances", label: "Instances", value: `${row.passing}/${row.total}`, note: routed ? "take traffic" : "pass", tone: { down: "tone-bad", degraded: "tone-warn" }[shownState(row)] ?? "" },
   ];
 }
 
@@ -100,7 +102,7 @@ function Instances({ instances, name }) {
         <td role="cell"><${State} state=${one.health} /></td>
         <td role="cell"><div class="mono break">${one.address}${one.port ? `:${one.port}` : ""}</div><a class="small mono break" data-walk href=${instanceUrl(name, one.id, one.node)} data-testid="instance-link">${one.id}</a></td>
         <td role="cell" class="break" data-label="on">${one.node}</td>
-        <td role="cell" class="break"><b class="inout">${one.in_rotation ? "In" : "Out"}</b><${Text} text=${one.why} /></td>
+        <td role="cell" class="break"><b class="inout">${one.in_rotation ? "In" : one.port ? "Out" : "–"}</b><${Text} text=${one.why} /></td>
         <td role="cell" class="number" data-label="for"><${For} at=${one.since} /></td></tr>`)}</tbody></table>`}</section>`;
 }
 

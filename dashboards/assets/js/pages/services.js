@@ -107,7 +107,7 @@ function Row({ row, at, span, text }) {
 
 function Passing({ row }) {
   const tone = { down: "tone-bad", degraded: "tone-warn" }[shownState(row)] ?? "";
-  return html`<span class=${tone} title=${`${row.passing} of ${row.total} instances take traffic`}>${row.passing}<span class="faint">/${row.total}</span></span>`;
+  return html`<span class=${tone} title=${`${row.passing} of ${row.total} instances pass`}>${row.passing}<span class="faint">/${row.total}</span></span>`;
 }
 
 function Tags({ tags, text }) {
