@@ -9,7 +9,10 @@ mod definition;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use sha2::{Digest, Sha256};
 use wharf_catalog::{
@@ -53,10 +56,15 @@ impl Source {
 /// What has to be done so that exactly `wanted` stands of what the settings file ever registered.
 pub fn reconcile(state: &State, wanted: &[External]) -> Result<Vec<Command>, ExternalError> {
     let mut commands = Vec::new();
-    let mut named = BTreeSet::new();
+    let (mut named, mut tokens) = (BTreeSet::new(), HashMap::new());
     for external in wanted {
         if !named.insert((external.group.as_str(), external.id())) {
             return Err(external.wrong("is defined twice: give one of them another `id`"));
+        }
+        if let Some(push) = &external.push
+            && let Some(other) = tokens.insert(&push.token.0, external)
+        {
+            return Err(external.same_token(&other.group, other.id()));
         }
         commands.extend(register(state, external, Source::File)?);
     }
@@ -83,6 +91,12 @@ pub fn register(state: &State, external: &External, source: Source) -> Result<Ve
         return Err(external.wrong("somebody else registered an instance with this id: give another `id`"));
     }
     let probe = external.probe()?;
+    if let Some(other) = reporter(state, &probe).filter(|other| other.node != node || other.id != id)
+        // Two of one file are compared with each other, before what is of an earlier file is gone.
+        && !(source == Source::File && comes_from(other, Source::File))
+    {
+        return Err(external.same_token(&other.node, &other.id));
+    }
     let mut commands = Vec::new();
     if state.node(&node).is_none() {
         let mut record = Node::new(node.clone(), "0.0.0.0");
@@ -120,6 +134,14 @@ pub fn pushed<'a>(state: &'a State, token: &str) -> Option<&'a Arc<Check>> {
     let hash = hash(token);
     let has_it = |probe: &Probe| matches!(&probe.kind, ProbeKind::Push { token, .. } if *token == hash);
     state.checks().find(|check| check.probe.as_ref().is_some_and(has_it))
+}
+
+/// The instance that reports with the token of `probe`, if it reports at all.
+fn reporter<'a>(state: &'a State, probe: &Probe) -> Option<&'a Arc<Instance>> {
+    let ProbeKind::Push { token: wanted, .. } = &probe.kind else { return None };
+    let has_it = |probe: &Probe| matches!(&probe.kind, ProbeKind::Push { token, .. } if token == wanted);
+    let check = state.checks().find(|check| check.probe.as_ref().is_some_and(has_it))?;
+    state.instance(&check.node, check.instance.as_ref()?)
 }
 
 /// SHA-256, in hexadecimal.

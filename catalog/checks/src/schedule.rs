@@ -17,7 +17,7 @@ use std::{
 use wharf_catalog::{Check, Command, State, Status, Timestamp};
 
 use crate::probe::Answer;
-use deadlines::{Deadline, EXPIRED};
+use deadlines::{Deadline, is_expired};
 use entry::Entry;
 
 /// A deregistration or expiry that could not be committed is tried again after this.
@@ -249,7 +249,7 @@ impl Scheduler {
         }
         let deadline = match entry.is_alias() {
             true => Some(Deadline::Follow),
-            false => told.output.starts_with(EXPIRED).then_some(Deadline::Expire),
+            false => is_expired(&told.output).then_some(Deadline::Expire),
         };
         if let Some(deadline) = deadline.filter(|_| !kept && entry.due.is_none()) {
             let again = now.after(AGAIN);

@@ -148,6 +148,10 @@ impl External {
         ExternalError { service: self.service.clone(), reason: reason.into() }
     }
 
+    pub(super) fn same_token(&self, group: &str, id: &str) -> ExternalError {
+        self.wrong(format!("its token is that of `{id}` on `{group}` already: give it another"))
+    }
+
     /// The probe it describes.
     pub fn probe(&self) -> Result<Probe, ExternalError> {
         if self.service.is_empty() || self.group.is_empty() || self.id().is_empty() {
@@ -155,9 +159,14 @@ impl External {
         }
         let kind = self.kind().map_err(|reason| self.wrong(reason))?;
         let kind = kind.ok_or_else(|| self.wrong(ONE_KIND))?;
+        if let Some(short) = self.interval.filter(|interval| *interval < MIN_INTERVAL) {
+            let short = humantime::format_duration(short);
+            return Err(self.wrong(format!("its `interval` of {short} is too short: 100ms at least")));
+        }
+        let usual = if let ProbeKind::Push { every, .. } = kind { every } else { Duration::from_secs(30) };
         let default = Probe::new(kind);
         Ok(Probe {
-            interval: self.interval.unwrap_or(Duration::from_secs(30)).max(MIN_INTERVAL),
+            interval: self.interval.unwrap_or(usual).max(MIN_INTERVAL),
             timeout: self.timeout.unwrap_or(default.timeout),
             successes_before_passing: self.successes_before_passing,
             failures_before_critical: self.failures_before_critical,
@@ -224,19 +233,20 @@ impl External {
             (None, _) => {}
         }
         match kind {
-            ProbeKind::Http { url, .. } => match url::Url::parse(url) {
-                Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => Ok(()),
-                _ => Err(format!("`{url}` is no http:// or https:// address")),
-            },
+            ProbeKind::Http { url, method, headers, .. } => {
+                let fits = |url: url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+                if !url::Url::parse(url).is_ok_and(fits) {
+                    return Err(format!("`{url}` is no http:// or https:// address"));
+                }
+                method_and_headers(method, headers)
+            }
             ProbeKind::Route { path, .. } if !path.starts_with('/') => {
                 Err(format!("the path `{path}` has to begin with `/`"))
             }
             ProbeKind::Tcp { address } | ProbeKind::Udp { address } => host_and_port(address),
             ProbeKind::Grpc { target, .. } => host_and_port(target.split('/').next().unwrap_or_default()),
-            ProbeKind::Dns { record, .. } => {
-                let known = record.to_ascii_uppercase().parse::<hickory_proto::rr::RecordType>();
-                known.map(drop).map_err(|_| format!("no such record type: `{record}`"))
-            }
+            ProbeKind::Icmp { host } if host.trim().is_empty() => Err("`icmp` needs a host".to_owned()),
+            ProbeKind::Dns { name, record, server, .. } => dns(name, record, server.as_deref()),
             ProbeKind::Push { every, .. } => self.check_push(*every),
             _ => Ok(()),
         }
@@ -252,6 +262,41 @@ impl External {
             ));
         }
         if every.is_zero() { Err("`every` must not be 0".to_owned()) } else { Ok(()) }
+    }
+}
+
+fn method_and_headers(method: &str, headers: &BTreeMap<String, Vec<String>>) -> Result<(), String> {
+    if !method.is_empty() && http::Method::from_bytes(method.as_bytes()).is_err() {
+        return Err(format!("`{method}` is no HTTP method"));
+    }
+    for (name, values) in headers {
+        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            return Err(format!("`{name}` is no name of a header field"));
+        }
+        // The value may be a secret.
+        if values.iter().any(|value| http::HeaderValue::from_str(value).is_err()) {
+            return Err(format!(
+                "the value of header field `{name}` cannot be sent: it holds control characters"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn dns(name: &str, record: &str, server: Option<&str>) -> Result<(), String> {
+    if name.is_empty() || hickory_proto::rr::Name::from_utf8(name).is_err() {
+        return Err(format!("`{name}` is no name that a name server can be asked for"));
+    }
+    if record.to_ascii_uppercase().parse::<hickory_proto::rr::RecordType>().is_err() {
+        return Err(format!("no such record type: `{record}`"));
+    }
+    match server {
+        // A bare IPv6 address has colons, too.
+        Some(server) if server.parse::<std::net::IpAddr>().is_err() && server.contains(':') => {
+            host_and_port(server)
+        }
+        Some("") => Err("`server` is empty: leave it out to ask the machine's own".to_owned()),
+        _ => Ok(()),
     }
 }
 

@@ -113,6 +113,50 @@ fn mistakes_are_named() {
 }
 
 #[test]
+fn what_could_never_pass_is_refused_when_it_is_defined() {
+    let wrong = |json: &str| {
+        let text = format!(r#"{{"service":"pay","group":"partners",{json}}}"#);
+        serde_json::from_str::<External>(&text).unwrap().probe().unwrap_err().to_string()
+    };
+    for (json, place) in [
+        (r#""http":"http://h/","method":"GE T""#, "`GE T`"),
+        (r#""http":"http://h/","headers":{"a b":"x"}"#, "`a b`"),
+        (r#""http":"http://h/","headers":{"authorization":"secret\n"}"#, "`authorization`"),
+        (r#""icmp":"""#, "`icmp`"),
+        (r#""dns":{"name":"x..y"}"#, "`x..y`"),
+        (r#""dns":{"name":"x","server":"host:99999"}"#, "`host:99999`"),
+        (r#""tcp":"h:1","interval":"0s""#, "`interval`"),
+    ] {
+        let told = wrong(json);
+        assert!(told.contains(place) && !told.contains("secret"), "{json}: {told}");
+    }
+    for json in
+        [r#""dns":{"name":"x","server":"2001:db8::53"}"#, r#""dns":{"name":"_sip._tcp.x","server":"ns:53"}"#]
+    {
+        let text = format!(r#"{{"service":"pay","group":"partners",{json}}}"#);
+        serde_json::from_str::<External>(&text).unwrap().probe().unwrap();
+    }
+}
+
+#[test]
+fn a_token_belongs_to_one() {
+    let reports = |service: &str| {
+        let token = Token("a-token-nobody-can-guess".into());
+        let push = Push { token, every: Duration::from_secs(6), grace: Duration::from_secs(2) };
+        External { http: None, push: Some(push), ..external(service) }
+    };
+    let told = reconcile(&State::default(), &[reports("one"), reports("two")]).unwrap_err().to_string();
+    assert!(told.contains("`one` on `partners`") && !told.contains("guess"), "{told}");
+    let state = reconciled(&State::default(), &[reports("one")]);
+    let told = register(&state, &reports("two"), Source::Api).unwrap_err().to_string();
+    assert!(told.contains("`one` on `partners`"), "{told}");
+    // Another name in the file for the same job.
+    let state = reconciled(&state, &[reports("renamed")]);
+    assert_eq!(ids(&state), ["partners/renamed"]);
+    assert_eq!(reconciled(&state, &[reports("renamed")]).index(), state.index(), "it may stay as it is");
+}
+
+#[test]
 fn a_push_is_found_by_its_token_which_the_catalog_does_not_keep() {
     let token = "a-token-nobody-can-guess";
     let push =

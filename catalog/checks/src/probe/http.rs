@@ -64,7 +64,11 @@ pub(super) async fn run_route(
     }
     let url = format!("http://{proxy}{path}");
     let ask = Ask { url: &url, method: "", headers: &headers, body: "", tls_skip_verify: false, expect };
-    run(&ask, limits, &tools.tls, tools.clock.now()).await
+    let answer = run(&ask, limits, &tools.tls, tools.clock.now()).await;
+    match host {
+        "" => answer,
+        host => Answer { output: shorten(format!("Host {host}: {}", answer.output), OUTPUT_LIMIT), ..answer },
+    }
 }
 
 pub(super) async fn run(ask: &Ask<'_>, limits: Limits, tls: &Tls, now: Timestamp) -> Answer {

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     Answer, Limits, Tls, tcp,
     text::dial_error,
-    tls::{Protocol, server_name},
+    tls::{self, Protocol, server_name},
 };
 
 /// A connected byte stream, encrypted or not.
@@ -69,6 +69,6 @@ pub(super) async fn connect(
     let stream = timeout_at(deadline, connector.connect(server_name(host)?, stream))
         .await
         .map_err(|_| "TLS handshake timeout".to_owned())?
-        .map_err(|error| format!("tls: {error}"))?;
+        .map_err(|error| tls::told(&error))?;
     Ok(Box::new(stream))
 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
@@ -72,6 +72,24 @@ impl Pair {
 pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, String> {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     ServerName::try_from(bare.to_owned()).map_err(|_| format!("invalid server name {host:?}"))
+}
+
+/// Why a handshake failed, for who has to do something about it.
+pub(super) fn told(error: &std::io::Error) -> String {
+    use CertificateError as Wrong;
+    let known = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let told = match known {
+        Some(Error::InvalidMessage(_)) => "the other side does not speak TLS",
+        Some(Error::InvalidCertificate(Wrong::UnknownIssuer)) => {
+            "its certificate is signed by an authority that this machine does not trust"
+        }
+        // What rustls makes of a certificate that is its own authority.
+        Some(Error::InvalidCertificate(Wrong::BadSignature | Wrong::Other(_))) => {
+            "its certificate is self-signed, or signed by an authority that this machine does not trust"
+        }
+        _ => return format!("tls: {error}"),
+    };
+    format!("tls: {told} ({error})")
 }
 
 fn verifying() -> Result<ClientConfig, Error> {

@@ -187,8 +187,11 @@ async fn grpc_and_pings_over_tls_believe_a_certificate_only_where_that_was_asked
         let kind = ProbeKind::H2Ping { address: address.clone(), tls: true, tls_skip_verify: skip };
         let answer = ask(kind).await;
         assert_eq!(answer.status, status, "{}", answer.output);
-        assert_eq!(answer.output.contains("certificate"), !skip, "{}", answer.output);
+        assert_eq!(answer.output.contains("this machine does not trust"), !skip, "{}", answer.output);
     }
+    let (plain, _stop) = http1_server().await;
+    let answer = ask(ProbeKind::H2Ping { address: plain, tls: true, tls_skip_verify: true }).await;
+    assert!(answer.output.contains("does not speak TLS"), "{}", answer.output);
 }
 
 #[tokio::test]

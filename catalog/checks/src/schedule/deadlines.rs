@@ -2,14 +2,36 @@
 
 use std::sync::Arc;
 
-use wharf_catalog::{Command, State, Status, Timestamp};
+use wharf_catalog::{Command, ProbeKind, State, Status, Timestamp};
 
 use super::{AGAIN, Answer, Commit, Effect, Entry, Scheduler, follow::follow_one};
 
 /// What a TTL check says once nobody has reported for too long (Consul's words).
-pub(super) const EXPIRED: &str = "TTL expired";
+const EXPIRED: &str = "TTL expired";
 /// The same, before what was reported last.
 const EXPIRED_AFTER: &str = "TTL expired (last output before timeout follows): ";
+/// How the words for a heartbeat begin.
+const SILENT: &str = "no heartbeat within ";
+
+/// Does a check say that nobody has reported for too long?
+pub(super) fn is_expired(output: &str) -> bool {
+    output.starts_with(EXPIRED) || output.starts_with(SILENT)
+}
+
+/// What a check says after such a silence; `told` is what it said before.
+fn expired(kind: Option<&ProbeKind>, told: &str) -> String {
+    match (kind, told) {
+        (_, told) if is_expired(told) => told.to_owned(),
+        (Some(ProbeKind::Push { every, grace, .. }), told) => {
+            let [whole, every, grace] =
+                [every.saturating_add(*grace), *every, *grace].map(humantime::format_duration);
+            let last = if told.is_empty() { String::new() } else { format!(". The last said: {told}") };
+            format!("{SILENT}{whole} (every {every}, {grace} of grace){last}")
+        }
+        (_, "") => EXPIRED.to_owned(),
+        (_, told) => format!("{EXPIRED_AFTER}{told}"),
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Deadline {
@@ -29,7 +51,7 @@ impl Scheduler {
         if !self.is_first_sync() {
             return Some(now.after(ttl));
         }
-        if entry.check.status == Status::Critical && entry.check.output.starts_with(EXPIRED) {
+        if entry.check.status == Status::Critical && is_expired(&entry.check.output) {
             return None;
         }
         let reported = entry.lease(state, now).map(|left| now.after(left));
@@ -106,11 +128,8 @@ impl Scheduler {
             return;
         }
         entry.due = None;
-        let output = match entry.told() {
-            (_, "") => EXPIRED.to_owned(),
-            (_, told) if told.starts_with(EXPIRED) => told.to_owned(),
-            (_, told) => format!("{EXPIRED_AFTER}{told}"),
-        };
+        let kind = entry.check.probe.as_ref().map(|probe| &probe.kind);
+        let output = expired(kind, entry.told().1);
         let answer = Answer { status: Status::Critical, output, response_time: None };
         effects.extend(entry.commit_now(now, &answer).map(Effect::Commit));
         effects.push(Effect::Record(entry.check.clone(), answer));
@@ -129,5 +148,23 @@ impl Scheduler {
             command: Command::DeleteInstance(entry.check.node.clone(), instance),
             urgent: true,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_silent_heartbeat_says_what_was_expected_and_what_came_last() {
+        let (every, grace) = (Duration::from_secs(60), Duration::from_secs(5));
+        let push = ProbeKind::Push { every, grace, token: "hash".into() };
+        let told = expired(Some(&push), "");
+        assert_eq!(told, "no heartbeat within 1m 5s (every 1m, 5s of grace)");
+        assert!(is_expired(&told) && expired(Some(&push), &told) == told, "said once");
+        assert_eq!(expired(Some(&push), "42 rows"), format!("{told}. The last said: 42 rows"));
+        assert!(is_expired(&expired(None, "")) && is_expired(&expired(None, "fine")) && !is_expired("fine"));
     }
 }

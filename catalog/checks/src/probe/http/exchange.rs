@@ -23,7 +23,7 @@ use super::{Hop, Limits, Tail};
 use crate::probe::{
     Tls, tcp,
     text::dial_error,
-    tls::{Protocol, server_name},
+    tls::{self, Protocol, server_name},
 };
 
 /// Most bytes of a reply's head.
@@ -60,7 +60,7 @@ pub(super) async fn exchange(hop: &Hop, limits: Limits, tls: &Tls) -> Result<Rep
     let stream = timeout_at(limits.deadline(), handshake)
         .await
         .map_err(|_| "net/http: TLS handshake timeout".to_owned())?
-        .map_err(|error| format!("tls: {error}"))?;
+        .map_err(|error| tls::told(&error))?;
     let until = stream.get_ref().1.peer_certificates().and_then(certificate_until);
     let reply = converse(stream, request, hop.wants_body, limits).await?;
     Ok(Reply { certificate_until: until, ..reply })
