@@ -264,7 +264,9 @@ async fn a_pause_over_the_api_pauses_until_it_is_removed() {
     let (status, _, told) = site.ask("PUT", "/wharf/v1/maintenance/p", Some(pause)).await;
     assert_eq!(status, StatusCode::OK, "{told}");
     site.until("web", ServiceState::Paused).await;
-    assert_eq!(site.json("/wharf/v1/maintenance").await["maintenance"]["p"]["name"], "new disk");
+    let shown = site.json("/wharf/v1/maintenance").await;
+    let pause = &shown["maintenance"]["p"];
+    assert_eq!((&pause["name"], &pause["active"]), (&json!("new disk"), &json!(true)));
     let wrong = json!({ "every": ["someday"], "at": "01:00", "length": "1h" });
     assert_eq!(site.ask("PUT", "/wharf/v1/maintenance/w", Some(wrong)).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(site.ask("DELETE", "/wharf/v1/maintenance/p", None).await.0, StatusCode::NO_CONTENT);

@@ -78,6 +78,9 @@ async fn a_rule_and_a_window_made_in_the_pages_hold() {
     let window = json!({ "match": ["entity=*\"disk/*\""], "from": "2026-01-01T00:00:00", "until": "2099-01-01T00:00:00" });
     make(&browser, "maintenance", "disks", &window).await;
     browser.reads("[data-testid=window][data-key=disks]", "holds #1").await;
+    let sundays = json!({ "services": ["web*"], "every": ["sun"], "at": "02:00", "length": "45m" });
+    make(&browser, "windows", "patches", &sundays).await;
+    browser.reads("[data-testid=windows] [data-key=patches]", "sun at 02:00 for 45m").await;
     let held = async || wharf.json("/wharf/v1/incidents/1").await["held"].clone();
     until("the incident is held", held, |held| held.as_str().is_some_and(|held| held.contains("disks")))
         .await;

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use wharf_catalog::Document;
+use wharf_catalog::{Document, Timestamp};
 use wharf_monitor::maintenance::{DOCUMENTS, Maintenance, Windows};
 
 use super::{Answer, Failure, bad, fresh, is_json};
@@ -19,10 +19,25 @@ use crate::{
 };
 
 pub(super) async fn windows(State(sources): State<Arc<Sources>>) -> Response {
-    let state = sources.catalog.snapshot();
+    let (state, now) = (sources.catalog.snapshot(), sources.clock.now());
+    let shown = |body: &str| match serde_json::from_str(body) {
+        Ok(window) => with_activity(&window, now),
+        Err(_) => Value::Null,
+    };
     let all: BTreeMap<_, _> =
-        state.documents(DOCUMENTS).map(|one| (one.id.clone(), parsed(&one.body))).collect();
-    fresh(json!({ "maintenance": all, "settings": sources.config.maintenance }))
+        state.documents(DOCUMENTS).map(|one| (one.id.clone(), shown(&one.body))).collect();
+    let settings: Vec<_> =
+        sources.config.maintenance.iter().map(|window| with_activity(window, now)).collect();
+    fresh(json!({ "maintenance": all, "settings": settings }))
+}
+
+/// As it is written down, and whether it is now.
+fn with_activity(window: &Maintenance, now: Timestamp) -> Value {
+    let of_all = Maintenance { services: Vec::new(), tags: Vec::new(), ..window.clone() };
+    let is_active = Windows::new([&of_all]).is_ok_and(|all| all.active("", &[], now).is_some());
+    let mut shown = json!(window);
+    shown["active"] = is_active.into();
+    shown
 }
 
 fn parsed(body: &str) -> Value {

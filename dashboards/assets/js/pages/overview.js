@@ -39,7 +39,8 @@ export function Overview() {
     ${lost.length > 0 && html`<section class="panel" aria-labelledby="lost" data-testid="problem-deliveries"><h2 id="lost"><a href="/ui/oncall/deliveries?state=failed">Messages that did not arrive</a> <span class="faint">last 24 hours</span></h2><${Deliveries} deliveries=${lost} /></section>`}
     <${Figures} items=${figures(nodes, open, duty.data?.rotations, incidents.error)} />
     ${duty.data?.rotations.length > gaps.length && html`<${OnDuty} rotations=${duty.data.rotations.filter((one) => one.on_duty)} />`}
-    <${Fine} rows=${rows.filter((row) => shownState(row) === "up")} />`;
+    <${Fine} id="fine" title="Up" state="up" rows=${rows.filter((row) => shownState(row) === "up")} />
+    <${Fine} id="paused" title="Paused" state="paused" rows=${rows.filter((row) => shownState(row) === "paused")} />`;
 }
 
 function Bad({ row }) {
@@ -71,8 +72,9 @@ function OnDuty({ rotations }) {
     <${Mark} state="on duty" /><span class="grow break"><b>${one.on_duty.name || one.on_duty.user}</b> <span class="faint">${one.rotation}</span></span><span class="faint">until <${Planned} at=${at(one.on_duty.until)} /></span></li>`)}</ul></section>`;
 }
 
-function Fine({ rows }) {
+function Fine({ id, title, state, rows }) {
   if (!rows.length) return null;
-  return html`<section class="panel" aria-labelledby="fine"><h2 id="fine"><a href="/ui/services?q=state%3Aup">Up</a> <span class="faint num">${count(rows.length)}</span></h2><ul class="berths">${rows.slice(0, SHOWN).map((row) => html`<li key=${row.name}>
-    <a class="berth" href=${serviceUrl(row.name)}><${Mark} state="up" /><span class="clip">${row.name}</span><span class="faint num">${row.passing}/${row.total}</span></a></li>`)}</ul>${rows.length > SHOWN && html`<p class="more"><a class="button" href="/ui/services?q=state%3Aup">All ${count(rows.length)}</a></p>`}</section>`;
+  const all = `/ui/services?q=state%3A${state}`;
+  return html`<section class="panel" aria-labelledby=${id}><h2 id=${id}><a href=${all}>${title}</a> <span class="faint num">${count(rows.length)}</span></h2><ul class="berths">${rows.slice(0, SHOWN).map((row) => html`<li key=${row.name}>
+    <a class="berth" href=${serviceUrl(row.name)} title=${row.reason}><${Mark} state=${state} /><span class="clip">${row.name}</span><span class="faint num">${row.passing}/${row.total}</span></a></li>`)}</ul>${rows.length > SHOWN && html`<p class="more"><a class="button" href=${all}>All ${count(rows.length)}</a></p>`}</section>`;
 }

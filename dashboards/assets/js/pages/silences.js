@@ -10,6 +10,7 @@ import { Planned, Until } from "../parts/ago.js";
 import { Add, EditButton, Editor } from "../parts/editor.js";
 import { Holds, Matchers, OncallHead, Origin, Waiting } from "../parts/oncall.js";
 import { Mark } from "../parts/state.js";
+import { Windows } from "../parts/windows.js";
 
 export function Silences() {
   const { data, error, status } = useResource(`${API}/oncall/silences`, oncallNews);
@@ -19,8 +20,9 @@ export function Silences() {
   return html`<${OncallHead} /><${NewSilence} match=${query.value.get("match") ?? ""} key=${query.value.get("match")} />
     ${all ? html`<section class="panel" aria-labelledby="silences"><h2 id="silences">Silences <span class="faint num">${all.filter((one) => one.active).length} active</span></h2>
       ${all.length ? html`<ul class="rows">${all.map((one) => html`<${Silence} key=${one.id} one=${one} />`)}</ul>` : html`<p class="blank">None. A silenced incident is followed as ever, and pages nobody.</p>`}</section>` : html`<${Waiting} error=${error} status=${status} />`}
-    ${windows && html`<section class="panel" aria-labelledby="maintenance" data-testid="maintenance"><h2 id="maintenance">Maintenance <span class="faint num">${windows.length}</span><${Add} kind="maintenance" edit=${edit} /></h2>
-      ${windows.length ? html`<ul class="rows">${windows.map((one) => html`<${Window} key=${one.id} one=${one} edit=${edit} />`)}</ul>` : html`<p class="blank">None. Work that is planned, once or again and again, pages nobody either.</p>`}</section>`}
+    <${Windows} edit=${edit} />
+    ${windows && html`<section class="panel" aria-labelledby="maintenance" data-testid="maintenance"><h2 id="maintenance">Planned silence <span class="faint num">${windows.length}</span><${Add} kind="maintenance" edit=${edit} /></h2>
+      ${windows.length ? html`<ul class="rows">${windows.map((one) => html`<${Window} key=${one.id} one=${one} edit=${edit} />`)}</ul>` : html`<p class="blank">None. Alerts that match page nobody then, once or again and again; uptime is counted on.</p>`}</section>`}
     ${edited && html`<${Editor} ...${edited} done=${() => edit(null)} />`}`;
 }
 
