@@ -28,9 +28,11 @@ export function Events() {
 
 function Event({ one }) {
   const name = (one.subject ?? "").replace(/^[a-z]+:/, "");
+  // What incidents say often begins with it.
+  const named = name && (["service", "deploy"].includes(one.kind) || !one.text.includes(name));
   const url = one.incident != null ? incidentUrl(one.incident) : entityUrl(one.subject ?? "");
   return html`<li data-testid="event" data-kind=${one.kind}><span class="when"><${Moment} at=${at(one.at)} /></span><${Mark} state=${SEVERITIES[one.severity] ?? "info"} label=${one.severity} />
-    <span class="kind">${one.kind}</span><span class="break">${name && !one.text.includes(name) && html`<b>${name}</b> `}${url ? html`<a data-walk href=${url}><${Text} text=${one.text} /></a>` : html`<${Text} text=${one.text} />`}</span></li>`;
+    <span class="kind">${one.kind}</span><span class="break">${named && html`<b>${name}</b> `}${url ? html`<a data-walk href=${url}><${Text} text=${one.text} /></a>` : html`<${Text} text=${one.text} />`}</span></li>`;
 }
 
 function byDay(rows) {

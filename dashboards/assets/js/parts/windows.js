@@ -25,5 +25,5 @@ function about({ services = [], tags = [] }) {
 function when({ from, to, every = [], month_days: days = [], at, length, zone }) {
   const of = zone ? `, ${zone}` : "";
   if (from) return `${written(from)} – ${to ? written(to) : "until it is removed"}${of}`;
-  return `${[...every, ...days.map((day) => `day ${day}`)].join(", ")} at ${at} for ${length}${of}`;
+  return `${[...every.map((day) => (day === "day" ? "every day" : day)), ...days.map((day) => `day ${day}`)].join(", ")} at ${at} for ${length}${of}`;
 }
