@@ -61,9 +61,13 @@ impl Assets {
     fn page(&self, page: Option<&str>, asked: &HeaderMap) -> Response {
         let name = format!("page {}", page.unwrap_or_default());
         let text = || self.document.of(page).into_bytes().into();
+        // What is not there is told whole each time.
+        let nothing = HeaderMap::new();
+        let asked = if page.is_some() { asked } else { &nothing };
         let mut response = self.answer(&name, "text/html; charset=utf-8", ASK_AGAIN, asked, text);
         if page.is_none() {
             *response.status_mut() = StatusCode::NOT_FOUND;
+            response.headers_mut().remove(header::ETAG);
         }
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, self.document.policy());
         response

@@ -383,6 +383,10 @@ async fn unknown_pages_files_and_answers_are_404_and_the_front_door_leads_in() {
     ] {
         assert_eq!(pages.get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
     }
+    let again = Request::get("/ui/nowhere").header(header::IF_NONE_MATCH, "*");
+    let again = pages.ask(again.body(Body::empty()).unwrap()).await;
+    assert_eq!(again.status(), StatusCode::NOT_FOUND);
+    assert!(text(again).await.contains("</html>"), "somebody may read it");
     let (status, body) = pages.json("/ui/api/nowhere").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(body["error"].is_string());
