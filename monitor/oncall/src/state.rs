@@ -43,6 +43,8 @@ pub struct State {
     pub last_amendment: u64,
     /// The open incidents by number.
     pub incidents: BTreeMap<u64, Incident>,
+    /// Incidents that became a part of one that is open, by number: which.
+    pub merged: BTreeMap<u64, u64>,
     /// The open incident of each entity that has one.
     pub entities: BTreeMap<String, u64>,
     /// What is on its way, by number.
@@ -74,6 +76,11 @@ impl State {
     /// The open incident of an entity.
     pub fn incident_of(&self, entity: &str) -> Option<&Incident> {
         self.incidents.get(self.entities.get(entity)?)
+    }
+
+    /// The incident that stands for `id` now: itself, or what it became a part of.
+    pub fn whole(&self, id: u64) -> u64 {
+        self.merged.get(&id).copied().unwrap_or(id)
     }
 }
 

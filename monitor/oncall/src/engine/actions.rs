@@ -11,7 +11,9 @@ use crate::{
 };
 
 impl Engine {
+    /// What became a part of another incident is acted on there: its pages, with their links, are out already.
     pub(super) fn act(&mut self, id: u64, by: &str, action: Action) -> Result<(), ApplyError> {
+        let id = self.state.whole(id);
         let incident = self.state.incidents.get(&id).ok_or(ApplyError::NoIncident(id))?;
         match action {
             Action::Acknowledge { note } => {

@@ -141,6 +141,11 @@ impl Rig {
         self.alert(Alert::new(entity, Kind::Critical));
     }
 
+    /// An alert of what depends on `parent`.
+    fn on(&mut self, entity: &str, parent: &str) {
+        self.alert(Alert { parents: vec![parent.to_owned()], ..Alert::new(entity, Kind::Critical) });
+    }
+
     fn routed(&mut self, entity: &str, key: &str) {
         self.alert(Alert { routing_key: Some(key.to_owned()), ..Alert::new(entity, Kind::Critical) });
     }
@@ -303,6 +308,28 @@ fn thirty_containers_on_a_dead_host_are_one_incident_whatever_is_noticed_first()
     rig.recover("node:h1");
     assert!(rig.engine.state().incidents.is_empty());
     assert!(rig.sent[after..].iter().all(|(_, _, what)| what.occasion.to_string() == "resolved"));
+}
+
+#[test]
+fn who_acts_on_what_became_a_part_of_another_acts_on_that() {
+    let mut rig = Rig::new();
+    rig.on("c0", "rack:r1");
+    rig.on("node:h1", "rack:r1");
+    rig.on("c1", "node:h1");
+    rig.on("c1b", "c1");
+    assert_eq!(rig.engine.state().incidents.len(), 2, "the rack is not known to be wrong");
+    rig.critical("rack:r1");
+    assert_eq!(rig.engine.state().incidents.keys().copied().collect::<Vec<_>>(), [3]);
+    rig.act(1, Action::Note { text: "on my way".to_owned() });
+    rig.has(3, "dana: on my way");
+    rig.ack(2);
+    assert_eq!(rig.engine.state().incidents[&3].state(), "acknowledged");
+    let again =
+        Input::Act { incident: 1, by: "lee".to_owned(), action: Action::Acknowledge { note: String::new() } };
+    assert_eq!(rig.refused(again.clone()), "incident #3 is already acknowledged by dana");
+    rig.act(1, Action::Resolve { note: String::new() });
+    assert!(rig.engine.state().incidents.is_empty() && rig.engine.state().merged.is_empty());
+    assert_eq!(rig.refused(again), "no open incident #1");
 }
 
 #[test]

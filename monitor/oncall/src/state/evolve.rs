@@ -38,6 +38,7 @@ impl State {
             | Event::Cancelled { .. } => self.evolve_deliveries(at, &record.event),
             Event::Resolved { incident, .. } => {
                 self.close(*incident);
+                self.merged.retain(|_, whole| whole != incident);
             }
             Event::SilenceSet { .. }
             | Event::SilenceEnded { .. }
@@ -223,6 +224,8 @@ impl State {
             self.entities.insert(entity.clone(), into);
             target.symptoms.entry(entity).or_insert(symptom);
         }
+        self.merged.values_mut().filter(|whole| **whole == from).for_each(|whole| *whole = into);
+        self.merged.insert(from, into);
     }
 
     fn close(&mut self, id: u64) -> Option<Incident> {
