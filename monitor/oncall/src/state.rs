@@ -130,6 +130,9 @@ pub struct Incident {
     pub settles: Option<Timestamp>,
     /// Receivers that were told, and will be told the rest.
     pub told: BTreeSet<String>,
+    /// Contacts, by user and name, that were told and keep incidents of their own: they will be told the rest too.
+    #[serde(default)]
+    pub told_contacts: BTreeSet<(String, String)>,
 }
 
 impl Incident {
@@ -243,6 +246,13 @@ pub enum To {
         /// Its name.
         receiver: String,
     },
+}
+
+impl Delivery {
+    /// Whether it is to wake a person.
+    pub fn is_page(&self) -> bool {
+        matches!(self.to, To::User { .. }) && self.occasion == Occasion::Triggered
+    }
 }
 
 /// What a message tells of.

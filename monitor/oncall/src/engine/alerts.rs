@@ -7,7 +7,7 @@ use crate::{
     Alert, Kind, civil,
     event::Event,
     rules::{self, Ruled},
-    state::{Assignment, Incident, Stand, Track},
+    state::{Assignment, Incident, Occasion, Stand, Track},
 };
 
 /// How long what depends on something has to follow once that is well again.
@@ -137,7 +137,9 @@ impl Engine {
         let parts: Vec<u64> = self.state.incidents.values().filter(follows).map(|part| part.id).collect();
         for part in parts {
             let reason = format!("it depends on `{entity}`");
-            self.emit(Event::Merged { incident: part, into: id, reason });
+            // Whoever follows it by its number hears that this number is over; the other has its own.
+            self.tell_all(part, Occasion::Resolved, &format!("it is a part of #{id}: {reason}"));
+            self.emit(Event::Merged { incident: part, into: id, reason, told: true });
         }
         self.cancel_pages("its incident is a part of another");
     }

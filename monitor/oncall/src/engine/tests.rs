@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     Alert, Kind,
     config::{Medium, Override},
-    state::{Assignment, Delivery, To},
+    state::{Assignment, Delivery, Occasion, To},
 };
 
 const PLAN: &str = r#"
@@ -297,9 +297,9 @@ fn thirty_containers_on_a_dead_host_are_one_incident_whatever_is_noticed_first()
     let state = rig.engine.state();
     assert_eq!(state.incidents.len(), 1);
     assert_eq!(state.incidents[&16].active().count(), 31);
-    let pages_of_parts = rig.sent.iter().filter(|(_, _, what)| what.incidents[0] != 16).map(|sent| sent.1);
-    let users = pages_of_parts.filter(|n| n % 2 == 0).collect::<Vec<_>>();
-    assert_eq!(rig.cancelled, users, "pages of the parts are not sent any more");
+    let pages = rig.sent.iter().filter(|(_, _, what)| what.is_page() && what.incidents[0] != 16);
+    let pages = pages.map(|sent| sent.1).collect::<Vec<_>>();
+    assert_eq!(rig.cancelled, pages, "pages of the parts are not sent any more");
     let after = rig.sent.len();
     for n in 0..30 {
         rig.recover(&format!("c{n}"));
@@ -308,6 +308,84 @@ fn thirty_containers_on_a_dead_host_are_one_incident_whatever_is_noticed_first()
     rig.recover("node:h1");
     assert!(rig.engine.state().incidents.is_empty());
     assert!(rig.sent[after..].iter().all(|(_, _, what)| what.occasion.to_string() == "resolved"));
+}
+
+/// What a receiver, or a person by that contact, was told: occasion and incident.
+fn told(rig: &Rig, name: &str) -> Vec<String> {
+    let words =
+        |(_, _, what): &(Duration, u64, Delivery)| format!("{} #{}", what.occasion, what.incidents[0]);
+    let to = |what: &Delivery| match &what.to {
+        To::Receiver { receiver } => receiver.clone(),
+        To::User { user, contact, .. } => format!("{user}/{contact}"),
+    };
+    rig.sent.iter().filter(|(_, _, what)| to(what) == name).map(words).collect()
+}
+
+#[test]
+fn a_room_hears_the_end_of_each_incident_it_was_told_of_and_the_beginning_of_the_one_they_are_a_part_of() {
+    let mut rig = Rig::new();
+    rig.on("cont1", "node:hx");
+    rig.on("cont2", "node:hx");
+    rig.critical("node:hx");
+    assert_eq!(rig.sent.iter().filter(|(_, _, what)| what.occasion == Occasion::Resolved).count(), 2);
+    rig.has(1, "told `room`: it is a part of #3: it depends on `node:hx`");
+    for entity in ["cont1", "node:hx", "cont2"] {
+        rig.recover(entity);
+    }
+    let expected =
+        ["triggered #1", "triggered #2", "resolved #1", "resolved #2", "triggered #3", "resolved #3"];
+    assert_eq!(told(&rig, "room"), expected);
+}
+
+#[test]
+fn in_a_journal_of_before_who_was_told_of_a_part_is_told_of_the_rest_of_the_whole() {
+    let mut rig = Rig::new();
+    rig.on("cont1", "node:hx");
+    rig.routed("node:hx", "patient");
+    let before = rig.journal.iter().filter(|record| match &record.event {
+        Event::Sending { what, .. } => what.occasion != Occasion::Resolved,
+        _ => true,
+    });
+    let before = before.map(|record| {
+        let mut record = serde_json::to_value(record).unwrap();
+        if record["event"] == "merged" {
+            record.as_object_mut().unwrap().remove("told").unwrap();
+        }
+        serde_json::from_value(record).unwrap()
+    });
+    let state = State::default().replay(&before.collect::<Vec<Record>>());
+    assert!(state.incidents[&2].told.contains("room"));
+    assert!(!rig.engine.state().incidents[&2].told.contains("room"));
+}
+
+#[test]
+fn a_person_whose_contact_keeps_incidents_has_them_acknowledged_and_resolved_there() {
+    let contacts = r#"contacts.duty = { type = "pagerduty", routing_key = "k" }
+contacts.phone = { type = "gotify", server = "https://g.example", token = "t" }
+paging = [{ contact = "duty" }, { contact = "phone" }]"#;
+    let plan = PLAN.replace(
+        r#"contacts.mail = { type = "email", address = "kim@example.org" }
+paging = [{ contact = "mail" }]"#,
+        contacts,
+    );
+    let mut rig = Rig::with(&plan);
+    rig.routed("web", "mail");
+    rig.result(1, Ok(()));
+    rig.ack(1);
+    rig.has(1, "told kim by pagerduty: acknowledged by dana");
+    let now = rig.now;
+    rig.act(1, Action::Snooze { until: civil::after(now, Duration::from_secs(60)) });
+    let told_of_it = rig.sent.last().unwrap().1;
+    rig.until(2);
+    rig.result(told_of_it, Err("503"));
+    let chain = rig.engine.state().incidents[&1].chains["kim"].clone();
+    assert_eq!(chain.failures, 0, "only a page that fails makes way");
+    rig.act(1, Action::Reassign { to: Assignment::User("lee".to_owned()) });
+    assert!(rig.cancelled.iter().all(|cancelled| *cancelled != told_of_it));
+    rig.recover("web");
+    let expected = ["triggered #1", "acknowledged #1", "acknowledged #1", "triggered #1", "resolved #1"];
+    assert_eq!(told(&rig, "kim/duty"), expected);
+    assert!(told(&rig, "kim/phone").iter().all(|told| told == "triggered #1"));
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl State {
                     self.count_change(at, entity);
                 }
             }
-            Event::Merged { incident, into, .. } => self.merge(*incident, *into),
+            Event::Merged { incident, into, told, .. } => self.merge(*incident, *into, *told),
             _ => {}
         }
     }
@@ -134,7 +134,8 @@ impl State {
     fn hold(&mut self, at: Timestamp, id: u64, reason: &str) {
         let on_its_way = |user: &str| {
             let pending = self.deliveries.values().any(|delivery| {
-                matches!(&delivery.to, To::User { user: to, .. } if to == user) && delivery.incidents == [id]
+                let to_user = matches!(&delivery.to, To::User { user: to, .. } if to == user);
+                to_user && delivery.is_page() && delivery.incidents == [id]
             });
             let prefix = format!("{user}/");
             pending
@@ -211,7 +212,7 @@ impl State {
         }
     }
 
-    fn merge(&mut self, from: u64, into: u64) {
+    fn merge(&mut self, from: u64, into: u64, told: bool) {
         let Some(closed) = self.close(from) else {
             return;
         };
@@ -219,7 +220,9 @@ impl State {
             return;
         };
         target.started = target.started.min(closed.started);
-        target.told.extend(closed.told);
+        if !told {
+            target.told.extend(closed.told);
+        }
         for (entity, symptom) in closed.symptoms {
             self.entities.insert(entity.clone(), into);
             target.symptoms.entry(entity).or_insert(symptom);
@@ -297,6 +300,7 @@ fn opened(id: u64, alert: &Alert, at: Timestamp, started: Timestamp, tracks: &[T
         quiet_until: None,
         settles: None,
         told: BTreeSet::new(),
+        told_contacts: BTreeSet::new(),
     }
 }
 
