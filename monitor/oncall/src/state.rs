@@ -118,6 +118,9 @@ pub struct Incident {
     pub opened: Timestamp,
     /// All that is or was wrong, by entity.
     pub symptoms: BTreeMap<String, Symptom>,
+    /// Whose it is, if somebody said so.
+    #[serde(default)]
+    pub given_to: Option<Assignment>,
     /// The policies that page for it.
     pub tracks: Vec<Track>,
     /// Who is being paged.
@@ -324,8 +327,11 @@ pub struct Retry {
 /// What went over a limited contact method within the limits' memory, and what waits.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Meter {
-    /// When messages went, in order.
+    /// When messages went, in order; tests apart.
     pub sent: Vec<Timestamp>,
+    /// When tests went, in order: they wait for pages, and pages do not wait for them.
+    #[serde(default)]
+    pub tests: Vec<Timestamp>,
     /// The incidents that wait, with their reasons, in order.
     pub waiting: Vec<(u64, String)>,
 }

@@ -52,8 +52,7 @@ impl Engine {
 
     fn problem(&mut self, alert: Alert, applied: &[String]) {
         if let Some(id) = self.state.entities.get(&alert.entity).copied() {
-            self.said_again(id, alert);
-            return self.run(id);
+            return self.said_again(id, alert);
         }
         let entity = alert.entity.clone();
         let id = match self.related(&alert) {
@@ -63,7 +62,12 @@ impl Engine {
             }
             None => self.open(alert, applied),
         };
-        self.absorb(id, &entity);
+        self.began(id, &entity);
+    }
+
+    /// `entity` was well, or not known, and is wrong now.
+    fn began(&mut self, id: u64, entity: &str) {
+        self.absorb(id, entity);
         self.refresh_hold(id);
         self.announce(id);
         self.run(id);
@@ -74,15 +78,22 @@ impl Engine {
         let Some(before) = before else {
             return;
         };
-        let expires = alert.expires;
+        let (expires, was_active) = (alert.expires, before.active);
         let same = Alert { expires: None, started: None, ..before.alert.clone() }
             == Alert { expires: None, started: None, ..alert.clone() };
-        if !same || !before.active {
+        if !was_active {
+            let entity = alert.entity.clone();
+            self.emit(Event::Changed { incident: id, alert });
+            // What depends on it may have come up for itself while it was well.
+            return self.began(id, &entity);
+        }
+        if !same {
             self.emit(Event::Changed { incident: id, alert });
             self.refresh_hold(id);
         } else if before.alert.expires != expires {
             self.emit(Event::Refreshed { incident: id, entity: alert.entity, expires });
         }
+        self.run(id);
     }
 
     /// The open incident an alert belongs to, and why.
@@ -125,6 +136,17 @@ impl Engine {
             }
             None => (Vec::new(), format!("{why}, and there is no default policy: nobody is paged")),
         }
+    }
+
+    /// What pages for an incident from the beginning again: whose it is, or what pages for this alert of it.
+    pub(super) fn tracks_again(&self, incident: &Incident, alert: &Alert) -> Vec<Track> {
+        match &incident.given_to {
+            // Nobody else is to be woken for it, as long as they can be.
+            Some(Assignment::User(user)) if self.pageable_user(user).is_err() => {}
+            Some(owner) => return vec![self.track(owner.clone())],
+            None => {}
+        }
+        self.tracks_for(alert).0
     }
 
     pub(super) fn track(&self, runs: Assignment) -> Track {
@@ -200,7 +222,9 @@ impl Engine {
         let is_active = |entity: &String| incident.symptoms.get(entity).is_some_and(|found| found.active);
         let left: Vec<_> =
             incident.active().filter(|symptom| !symptom.alert.parents.iter().any(is_active)).collect();
-        let (Some(first), Stand::Acknowledged { by, .. }) = (left.first(), &incident.stand) else {
+        // A snooze lasts as long as it was said to.
+        let (Some(first), Stand::Acknowledged { by, until: None, .. }) = (left.first(), &incident.stand)
+        else {
             return;
         };
         let still = if left.len() == 1 {
@@ -209,7 +233,7 @@ impl Engine {
             format!("{} entities are not well", left.len())
         };
         let reason = format!("{by} acknowledged, and what it depended on is well, but {still}");
-        let (tracks, _) = self.tracks_for(&first.alert.clone());
+        let tracks = self.tracks_again(incident, &first.alert);
         self.emit(Event::Retriggered { incident: id, tracks, reason });
     }
 }

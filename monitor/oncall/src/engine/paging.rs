@@ -10,7 +10,7 @@ use crate::{
     config::{Contact, Medium},
     event::Event,
     limits,
-    state::{Assignment, Chain, Delivery, Occasion, PagingTurn, Retry, Stand, To, meter_key},
+    state::{Assignment, Chain, Delivery, Incident, Occasion, PagingTurn, Retry, Stand, To, meter_key},
 };
 
 /// Most incidents a bundle describes; it counts them all.
@@ -62,6 +62,16 @@ impl Engine {
         let free = limits::next_allowed(medium, &meter.sent, self.now);
         let others_wait = meter.waiting.iter().any(|(id, _)| self.is_pageable(*id));
         (free > self.now || others_wait).then_some(free)
+    }
+
+    /// Until when a test by a contact method may not go; nothing if it may. Pages and tests count, as to its owner
+    /// one is as loud as the other.
+    pub(super) fn test_must_wait(&self, user: &str, contact: &str, medium: Medium) -> Option<Timestamp> {
+        let meter = self.state.meters.get(&meter_key(user, contact))?;
+        let mut went: Vec<Timestamp> = meter.sent.iter().chain(&meter.tests).copied().collect();
+        went.sort_unstable();
+        let free = limits::next_allowed(medium, &went, self.now);
+        (free > self.now).then_some(free)
     }
 
     /// What waited for a limit and may go now, goes: as one message.
@@ -240,15 +250,22 @@ impl Engine {
         (due < chain.due).then_some(Retry { incident: id, index, due })
     }
 
+    /// Whether all contact methods of somebody who is being paged have failed, one after the other.
+    pub(super) fn is_unreachable(&self, incident: &Incident, user: &str) -> bool {
+        incident.chains.get(user).is_some_and(|chain| chain.failures >= self.methods(user))
+    }
+
+    fn methods(&self, user: &str) -> usize {
+        self.plan.users.get(user).map_or(0, |user| user.paging.len())
+    }
+
     /// If none of those a step paged can be reached, waiting for them is no use.
     fn go_on_without(&mut self, id: u64, user: &str) {
         let Some(incident) = self.state.incidents.get(&id).filter(|incident| incident.is_pageable()) else {
             return;
         };
-        let methods = |user: &str| self.plan.users.get(user).map_or(0, |user| user.paging.len());
-        let unreachable = |(user, chain): (&String, &Chain)| chain.failures >= methods(user);
-        let just_now = incident.chains.get(user).is_some_and(|chain| chain.failures == methods(user));
-        if !just_now || !incident.chains.iter().all(unreachable) {
+        let just_now = incident.chains.get(user).is_some_and(|chain| chain.failures == self.methods(user));
+        if !just_now || !incident.chains.keys().all(|user| self.is_unreachable(incident, user)) {
             return;
         }
         let tracks = incident.tracks.iter().enumerate();

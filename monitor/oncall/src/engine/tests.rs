@@ -310,6 +310,34 @@ fn thirty_containers_on_a_dead_host_are_one_incident_whatever_is_noticed_first()
     assert!(rig.sent[after..].iter().all(|(_, _, what)| what.occasion.to_string() == "resolved"));
 }
 
+#[test]
+fn a_host_that_fails_again_takes_in_what_failed_while_it_was_well() {
+    let mut rig = Rig::new();
+    rig.critical("node:h2");
+    rig.on("c1h2", "node:h2");
+    rig.recover("node:h2");
+    rig.on("c2h2", "node:h2");
+    assert_eq!(rig.engine.state().incidents.len(), 2);
+    rig.critical("node:h2");
+    assert_eq!(rig.engine.state().incidents.len(), 1);
+    assert_eq!(rig.engine.state().incidents[&1].active().count(), 3);
+    assert_eq!(told(&rig, "room"), ["triggered #1", "triggered #2", "resolved #2"]);
+}
+
+#[test]
+fn a_host_that_flaps_takes_in_what_failed_in_its_quiet_time() {
+    let mut rig = Rig::new();
+    for _ in 0..6 {
+        rig.critical("node:h2");
+        rig.recover("node:h2");
+    }
+    let quiet = rig.engine.state().incidents.keys().next().copied().unwrap();
+    rig.on("c1h2", "node:h2");
+    assert_eq!(rig.engine.state().incidents.len(), 2);
+    rig.critical("node:h2");
+    assert_eq!(rig.engine.state().incidents.keys().copied().collect::<Vec<_>>(), [quiet]);
+}
+
 /// What a receiver, or a person by that contact, was told: occasion and incident.
 fn told(rig: &Rig, name: &str) -> Vec<String> {
     let words =
@@ -540,6 +568,22 @@ fn when_nobody_of_a_step_can_be_reached_the_next_step_comes_at_once() {
 }
 
 #[test]
+fn a_step_that_names_somebody_who_could_not_be_reached_does_not_wait_for_them() {
+    let steps = r#"steps = [{ targets = [{ user = "kim" }] }, { after = "5m", targets = [{ user = "kim" }] },
+  { after = "5m", targets = [{ user = "kim" }, { user = "lee" }] }, { after = "5m", targets = [{ user = "dana" }] }]"#;
+    let mut rig = Rig::with(&PLAN.replace(r#"steps = [{ targets = [{ user = "kim" }] }]"#, steps));
+    rig.routed("web", "mail");
+    rig.result(1, Err("550 no such mailbox"));
+    assert_eq!(rig.pages(), ["0 kim mail", "0 lee phone"]);
+    rig.has(1, "step 2 (`mail`): kim is being paged, but was not reached");
+    rig.result(2, Ok(()));
+    rig.until(4);
+    assert!(rig.pages().iter().all(|page| !page.contains("dana")), "lee was reached, and has the time");
+    rig.until(5);
+    assert!(rig.pages().contains(&"5 dana phone".to_owned()), "{:#?}", rig.pages());
+}
+
+#[test]
 fn texts_and_mails_beyond_the_limits_are_bundled() {
     let mut rig = Rig::new();
     for n in 0..50 {
@@ -596,6 +640,49 @@ fn a_reassigned_incident_pages_its_new_owner_only() {
     let nobody = Action::Reassign { to: Assignment::User("bob".to_owned()) };
     let refused = rig.refused(Input::Act { incident: 1, by: "x".to_owned(), action: nobody });
     assert_eq!(refused, "no user `bob`; see the configuration for those there are");
+}
+
+#[test]
+fn whose_it_is_is_paged_again_when_a_snooze_ends_and_nobody_else() {
+    let mut rig = Rig::new();
+    rig.critical("web");
+    rig.act(1, Action::Reassign { to: Assignment::User("kim".to_owned()) });
+    rig.act(1, Action::Snooze { until: civil::after(rig.now, Duration::from_secs(3600)) });
+    rig.until(100);
+    assert_eq!(rig.pages()[2..4], ["0 kim mail", "0 room acknowledged"]);
+    assert!(rig.pages()[4..].iter().all(|page| page.ends_with("kim mail")), "{:#?}", rig.pages());
+    rig.ack(1);
+    let plan = PLAN.replace("[users.kim]", "[users.kim-b]").replace("\"kim\"", "\"kim-b\"");
+    let records = rig.engine.reconfigure(rig.now, Arc::new(Plan::from_toml(&plan, None).unwrap()));
+    rig.keep(records);
+    rig.act(1, Action::Snooze { until: civil::after(rig.now, Duration::from_secs(60)) });
+    rig.until(101);
+    assert_eq!(rig.pages().last().unwrap(), "101 dana phone", "kim is there no more: it goes its usual way");
+}
+
+#[test]
+fn whose_it_is_is_paged_again_when_what_hangs_on_a_host_does_not_follow_it() {
+    let mut rig = Rig::new();
+    rig.critical("node:h1");
+    rig.on("c0", "node:h1");
+    rig.act(1, Action::Reassign { to: Assignment::User("kim".to_owned()) });
+    rig.ack(1);
+    rig.recover("node:h1");
+    rig.until(3);
+    assert_eq!(rig.pages().last().unwrap(), "2 kim mail");
+}
+
+#[test]
+fn a_snooze_lasts_until_its_end_though_the_host_is_well_before() {
+    let mut rig = Rig::new();
+    rig.critical("node:h1");
+    rig.on("c0", "node:h1");
+    rig.act(1, Action::Snooze { until: civil::after(rig.now, Duration::from_secs(3600)) });
+    rig.recover("node:h1");
+    rig.until(59);
+    assert_eq!(rig.pages().last().unwrap(), "0 room acknowledged");
+    rig.until(60);
+    assert_eq!(rig.pages().last().unwrap(), "60 dana phone");
 }
 
 #[test]
@@ -756,6 +843,30 @@ fn a_test_message_goes_by_every_contact_method_and_belongs_to_no_incident() {
     assert_eq!(rig.pages(), ["0 dana call", "0 dana phone", "0 dana sms"]);
     rig.result(1, Err("busy"));
     assert_eq!(rig.journal.last().unwrap().event.to_string(), "could not reach dana by twilio-voice: busy");
+}
+
+#[test]
+fn tests_wait_for_pages_and_tests_but_no_page_waits_for_a_test() {
+    let mut rig = Rig::new();
+    let test = |user: &str| Input::Test { user: user.to_owned(), by: "lee".to_owned() };
+    for minute in 0..5 {
+        rig.until(minute);
+        rig.apply(test("kim"));
+    }
+    rig.routed("web", "mail");
+    assert_eq!(rig.pages()[5..], ["4 kim mail"], "the page goes in the minute of a test");
+    let refused = rig.refused(test("kim"));
+    let expected = "`kim` was sent as many messages by email as the limits allow, and can be tested again at \
+                    2026-01-06T12:05:00Z; pages do not wait for tests";
+    assert_eq!(refused, expected);
+    rig.until(5);
+    rig.apply(test("kim"));
+    for minute in 6..11 {
+        rig.until(minute);
+        let _ = rig.engine.apply(rig.now, test("dana")).map(|records| rig.keep(records));
+    }
+    let calls = rig.pages().iter().filter(|page| page.ends_with("dana call")).count();
+    assert_eq!(calls, 3, "tests keep to the limits of calls");
 }
 
 #[test]

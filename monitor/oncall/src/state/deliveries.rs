@@ -54,8 +54,9 @@ impl State {
         {
             let meter = self.meters.entry(meter_key(user, contact)).or_default();
             let memory = civil::before(at, limits::MEMORY);
-            meter.sent.retain(|sent| *sent > memory);
-            meter.sent.push(at);
+            let sent = if what.occasion == Occasion::Test { &mut meter.tests } else { &mut meter.sent };
+            sent.retain(|sent| *sent > memory);
+            sent.push(at);
             meter.waiting.retain(|(waits, _)| !what.incidents.contains(waits));
         }
         self.deliveries.insert(number, what.clone());

@@ -96,6 +96,9 @@ impl State {
                 self.no_longer_waits(incidents[0]);
             }
             Event::Retriggered { tracks, .. } | Event::Reassigned { tracks, .. } => {
+                if let Event::Reassigned { to, .. } = event {
+                    incident.given_to = Some(to.clone());
+                }
                 incident.stand = Stand::Triggered;
                 incident.tracks.clone_from(tracks);
                 incident.chains.clear();
@@ -252,7 +255,8 @@ impl State {
             incident.quiet_until.iter_mut().for_each(back);
             incident.settles.iter_mut().for_each(back);
         }
-        self.meters.values_mut().flat_map(|meter| &mut meter.sent).for_each(back);
+        let sent = self.meters.values_mut().flat_map(|meter| meter.sent.iter_mut().chain(&mut meter.tests));
+        sent.for_each(back);
     }
 
     fn no_longer_waits(&mut self, id: u64) {
@@ -294,6 +298,7 @@ fn opened(id: u64, alert: &Alert, at: Timestamp, started: Timestamp, tracks: &[T
         started,
         opened: at,
         symptoms: BTreeMap::new(),
+        given_to: None,
         tracks: tracks.to_vec(),
         chains: BTreeMap::new(),
         held: None,
