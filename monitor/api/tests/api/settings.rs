@@ -17,7 +17,11 @@ async fn a_silence_holds_what_it_matches_until_it_is_ended() {
     let id = made["id"].as_str().unwrap();
     site.delete(&format!("/wharf/v1/oncall/silences/{id}?by=lee")).await.good();
     assert_eq!(site.get("/wharf/v1/incidents/1").await.good()["held"], Value::Null);
-    site.delete(&format!("/wharf/v1/oncall/silences/{id}?by=lee")).await.error(404);
+    let list = site.get("/wharf/v1/oncall/silences").await.good();
+    let over = list["silences"].as_array().unwrap().iter().find(|one| one["id"] == id).unwrap();
+    assert_eq!((&over["over"], &over["until"]), (&json!(true), &json!("2026-03-01T08:00:00Z")));
+    site.delete(&format!("/wharf/v1/oncall/silences/{id}?by=lee")).await.good();
+    site.delete("/wharf/v1/oncall/silences/none?by=lee").await.error(404);
     assert!(site.delete("/wharf/v1/oncall/silences/old?by=lee").await.error(409).contains("configuration"));
     site.stop().await;
 }

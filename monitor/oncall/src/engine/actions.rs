@@ -102,6 +102,9 @@ impl Engine {
             Input::EndSilence { id, by } => {
                 self.not_written("silence", &id, self.plan.silences.contains_key(&id))?;
                 self.present("silence", &id, self.state.silences.contains_key(&id))?;
+                if self.state.silences.get(&id).is_some_and(|silence| silence.is_over(self.now)) {
+                    return Ok(());
+                }
                 Event::SilenceEnded { id, by }
             }
             Input::Maintain { id, by, window } => {

@@ -46,7 +46,7 @@ pub enum Input {
         /// The silence.
         silence: Silence,
     },
-    /// A silence ends now.
+    /// A silence ends now, if it has not.
     EndSilence {
         /// Its name.
         id: String,

@@ -15,8 +15,6 @@ use crate::{
 
 /// Entities whose changes are remembered before the oldest are looked for.
 const MANY_ENTITIES: usize = 1_000;
-/// How long silences that are over can be looked up, as Alertmanager's can.
-const SILENCE_MEMORY: Duration = Duration::from_secs(5 * 86_400);
 
 impl State {
     /// Takes a record in. What it speaks of and is not there is let be.
@@ -159,43 +157,6 @@ impl State {
                 chain.index = chain.taken.unwrap_or(chain.index);
                 chain.due = at;
             }
-        }
-    }
-
-    fn evolve_settings(&mut self, at: Timestamp, event: &Event) {
-        match event {
-            Event::SilenceSet { id, silence } => {
-                let memory = civil::before(at, SILENCE_MEMORY);
-                self.silences.retain(|_, silence| silence.ends > memory);
-                self.silences.insert(id.clone(), silence.clone());
-            }
-            Event::SilenceEnded { id, .. } => {
-                self.silences.remove(id);
-            }
-            Event::MaintenanceSet { id, by, window } => {
-                self.maintained_by.insert(id.clone(), by.clone());
-                self.maintenance.insert(id.clone(), window.clone());
-            }
-            Event::MaintenanceEnded { id, .. } => {
-                self.maintenance.remove(id);
-                self.maintained_by.remove(id);
-            }
-            Event::OverrideAdded { id, by, substitute } => {
-                self.amendments.by.insert(*id, by.clone());
-                self.last_amendment = self.last_amendment.max(*id);
-                self.amendments.overrides.insert(*id, substitute.clone());
-            }
-            Event::SwapAdded { id, by, swap } => {
-                self.amendments.by.insert(*id, by.clone());
-                self.last_amendment = self.last_amendment.max(*id);
-                self.amendments.swaps.insert(*id, swap.clone());
-            }
-            Event::AmendmentRemoved { id, .. } => {
-                self.amendments.overrides.remove(id);
-                self.amendments.swaps.remove(id);
-                self.amendments.by.remove(id);
-            }
-            _ => {}
         }
     }
 
