@@ -173,3 +173,18 @@ async fn a_test_message_is_in_the_delivery_log_with_what_became_of_it() {
     site.get("/wharf/v1/oncall/deliveries?state=lost").await.error(400);
     site.stop().await;
 }
+
+#[tokio::test]
+async fn a_test_beyond_the_limits_is_refused_in_words() {
+    let text = r#"contacts.hook = { type = "twilio-sms", account = "a", token = "t", from = "+34911111111", to = "+34922222222", server = "http://127.0.0.1:1" }"#;
+    let site = Site::with(
+        &PLAN.replace(r#"contacts.hook = { type = "webhook", url = "http://127.0.0.1:1/kim" }"#, text),
+    );
+    let test = async || site.post("/wharf/v1/oncall/test/kim", json!({ "by": "dana" })).await;
+    test().await.good();
+    let refused = test().await.error(429);
+    assert!(refused.contains("can be tested again at 2026-03-01T08:01:00Z"), "{refused}");
+    site.advance(Duration::from_secs(60));
+    test().await.good();
+    site.stop().await;
+}

@@ -82,9 +82,10 @@ impl Engine {
         let same = Alert { expires: None, started: None, ..before.alert.clone() }
             == Alert { expires: None, started: None, ..alert.clone() };
         if !was_active {
-            let entity = alert.entity.clone();
+            let (entity, parents) = (alert.entity.clone(), alert.parents.clone());
             self.emit(Event::Changed { incident: id, alert });
-            // What depends on it may have come up for itself while it was well.
+            // While it was well, what it depends on and what depends on it may have come up for themselves.
+            let id = self.taken_in(id, &parents);
             return self.began(id, &entity);
         }
         if !same {
@@ -158,12 +159,33 @@ impl Engine {
         let follows = |incident: &&Incident| incident.id != id && is_consequence(incident, entity);
         let parts: Vec<u64> = self.state.incidents.values().filter(follows).map(|part| part.id).collect();
         for part in parts {
-            let reason = format!("it depends on `{entity}`");
-            // Whoever follows it by its number hears that this number is over; the other has its own.
-            self.tell_all(part, Occasion::Resolved, &format!("it is a part of #{id}: {reason}"));
-            self.emit(Event::Merged { incident: part, into: id, reason, told: true });
+            self.merge(part, id, entity);
         }
         self.cancel_pages("its incident is a part of another");
+    }
+
+    /// An incident that is nothing but a consequence of one of `parents` becomes a part of that one's incident;
+    /// whose it is from then on.
+    fn taken_in(&mut self, id: u64, parents: &[String]) -> u64 {
+        let cause = parents.iter().find_map(|parent| {
+            let whole = self.state.incident_of(parent)?;
+            let fails = whole.symptoms.get(parent).is_some_and(|symptom| symptom.active);
+            let follows = self.state.incidents.get(&id).is_some_and(|part| is_consequence(part, parent));
+            (whole.id != id && fails && follows).then(|| (whole.id, parent.clone()))
+        });
+        let Some((whole, parent)) = cause else {
+            return id;
+        };
+        self.merge(id, whole, &parent);
+        self.cancel_pages("its incident is a part of another");
+        whole
+    }
+
+    fn merge(&mut self, part: u64, into: u64, cause: &str) {
+        let reason = format!("it depends on `{cause}`");
+        // Whoever follows it by its number hears that this number is over; the other has its own.
+        self.tell_all(part, Occasion::Resolved, &format!("it is a part of #{into}: {reason}"));
+        self.emit(Event::Merged { incident: part, into, reason, told: true });
     }
 
     /// `entity` is well again.

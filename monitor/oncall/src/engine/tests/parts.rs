@@ -207,3 +207,19 @@ fn an_entity_that_flaps_is_one_incident_until_it_is_quiet() {
     rig.until(12);
     rig.has(3, "resolved: well for 5m");
 }
+
+#[test]
+fn what_flaps_on_a_host_becomes_a_part_of_its_incident_when_it_fails_again() {
+    let mut rig = Rig::new();
+    for _ in 0..6 {
+        rig.on("c1", "node:h1");
+        rig.recover("c1");
+    }
+    let quiet = rig.engine.state().incident_of("c1").unwrap().id;
+    rig.critical("node:h1");
+    let host = rig.engine.state().incident_of("node:h1").unwrap().id;
+    rig.on("c1", "node:h1");
+    assert_eq!(rig.engine.state().incidents.keys().copied().collect::<Vec<_>>(), [host]);
+    assert_eq!(rig.engine.state().whole(quiet), host);
+    assert_eq!(rig.engine.state().incidents[&host].active().count(), 2);
+}
