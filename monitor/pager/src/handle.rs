@@ -166,6 +166,8 @@ impl Pager {
 
     /// The incident that stands for `id` now: itself, or what it became a part of.
     pub async fn whole_incident(&self, id: u64) -> Result<Option<IncidentRow>, PagerError> {
+        // The rows of earlier versions do not say it, the state does while the whole is open.
+        let id = self.picture.borrow().state.whole(id);
         self.read(move |connection| journal::whole(connection, id)).await
     }
 
