@@ -92,7 +92,8 @@ async fn read(api: &Api, token: &str) -> Result<(Acknowledgement, IncidentRow), 
         };
         refused(status, title, &error.to_string())
     })?;
-    match api.pager.incident(link.incident).await {
+    // A page tells of what may have become a part of a greater incident since: that is what is taken.
+    match api.pager.whole_incident(link.incident).await {
         Ok(Some(row)) => Ok((link, row)),
         Ok(None) => {
             let text = format!("there is no incident #{} any more", link.incident);

@@ -78,6 +78,7 @@ impl From<Refusal> for Failure {
             | Refusal::NoDocument { .. } => Self::unknown(text),
             Refusal::Wrong(ApplyError::Acknowledged { .. } | ApplyError::ReadOnly { .. })
             | Refusal::FromFile { .. } => Self::conflict(text),
+            Refusal::Wrong(ApplyError::TooOften { .. }) => Self::new(StatusCode::TOO_MANY_REQUESTS, text),
             Refusal::Wrong(ApplyError::Wrong(problems)) | Refusal::Plan(problems) => problems.into(),
             Refusal::Wrong(ApplyError::Past { .. } | ApplyError::Unpageable(_) | ApplyError::MatchesAll) => {
                 Self::bad(text)

@@ -86,13 +86,16 @@ fn counts(picture: &Picture) -> Value {
     json!({ "triggered": triggered, "acknowledged": picture.state.incidents.len() - triggered })
 }
 
+/// An incident with its story.
 async fn one(State(api): State<Api>, Path(id): Path<String>) -> Answer {
-    whole(&api, number("incident", &id)?).await
+    let id = number("incident", &id)?;
+    let row = api.pager.incident(id).await?.ok_or_else(|| none(id))?;
+    Ok(fresh(story::of(&api, row).await?))
 }
 
-/// An incident with its story.
-async fn whole(api: &Api, id: u64) -> Result<Response, Failure> {
-    let row = api.pager.incident(id).await?.ok_or_else(|| none(id))?;
+/// What was acted on, with its story: what became a part of another incident was that.
+async fn acted_on(api: &Api, id: u64) -> Result<Response, Failure> {
+    let row = api.pager.whole_incident(id).await?.ok_or_else(|| none(id))?;
     Ok(fresh(story::of(api, row).await?))
 }
 

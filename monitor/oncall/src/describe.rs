@@ -65,7 +65,7 @@ impl Event {
 
     fn turn(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Merged { incident, into, reason } => {
+            Self::Merged { incident, into, reason, .. } => {
                 write!(f, "#{incident} is a part of #{into}: {reason}")
             }
             Self::Quieting { until, reason, .. } => write!(f, "stays open until {until}: {reason}"),
@@ -93,8 +93,8 @@ impl Event {
             Self::Sending { what, .. } => {
                 let verb = match (&what.to, what.occasion) {
                     (_, Occasion::Test) => "tested",
-                    (To::User { .. }, _) => "paged",
-                    (To::Receiver { .. }, _) => "told",
+                    (To::User { .. }, Occasion::Triggered) => "paged",
+                    (To::User { .. } | To::Receiver { .. }, _) => "told",
                 };
                 write!(f, "{verb} {}: {}", what.to, what.reason)
             }

@@ -30,7 +30,7 @@ pub use self::{
     input::{Action, ApplyError, Effect, Input},
 };
 use crate::{
-    civil,
+    Alert, civil,
     config::Plan,
     event::{Event, Record},
     limits,
@@ -38,6 +38,9 @@ use crate::{
     state::{Incident, Stand, State},
 };
 
+/// What expired while nobody could say it again gets this long to be said again: Prometheus does every minute, and
+/// Alertmanager's `resolve_timeout` is as long.
+const HEARING: Duration = Duration::from_secs(300);
 /// A clock that goes back by less stands still instead.
 const TOLERATED_STEP: Duration = Duration::from_secs(60);
 
@@ -51,6 +54,8 @@ pub struct Engine {
     now: Timestamp,
     /// When a silence or maintenance begins or ends next.
     boundary: Option<Timestamp>,
+    /// Alerts expire then at the earliest.
+    heard_from: Timestamp,
     records: Vec<Record>,
 }
 
@@ -59,7 +64,8 @@ impl Engine {
     pub fn new(plan: Arc<Plan>, state: State) -> Self {
         let now = state.at;
         let silences = written_silences(&plan);
-        Self { plan, silences, state, now, boundary: None, records: Vec::new() }
+        let heard_from = Timestamp::MIN;
+        Self { plan, silences, state, now, boundary: None, heard_from, records: Vec::new() }
     }
 
     /// What it knows.
@@ -72,10 +78,17 @@ impl Engine {
         &self.plan
     }
 
-    /// After a restart or a change of the configuration: what was on its way and still has to arrive, to be
+    /// Until `now` nobody could say anything, or nothing that was said could be kept: no alert expires before its
+    /// source had the time to say it again.
+    pub fn was_deaf(&mut self, now: Timestamp) {
+        self.heard_from = civil::after(now, HEARING);
+    }
+
+    /// After a restart: what was on its way and still has to arrive, to be
     /// sent (again), and what has to be kept first.
     pub fn recover(&mut self, now: Timestamp) -> (Vec<Record>, Vec<Effect>) {
         self.begin(now);
+        self.was_deaf(self.now);
         self.observe_windows();
         self.cancel_pages("it is not wanted any more");
         let pending = self.state.deliveries.iter();
@@ -151,7 +164,7 @@ impl Engine {
             Stand::Acknowledged { until, .. } => *until,
             Stand::Triggered => None,
         };
-        let expiries = incident.active().filter_map(|symptom| symptom.alert.expires);
+        let expiries = incident.active().filter_map(|symptom| self.expiry_of(&symptom.alert));
         let waits = [until, incident.quiet_until, incident.settles].into_iter().flatten();
         let waits = waits.chain(expiries).min();
         if !incident.is_pageable() {
@@ -160,6 +173,11 @@ impl Engine {
         let tracks = incident.tracks.iter().filter_map(|track| track.due);
         let chains = incident.chains.values().map(|chain| chain.due);
         tracks.chain(chains).chain(waits).min()
+    }
+
+    /// When an alert is over unless it is said again.
+    fn expiry_of(&self, alert: &Alert) -> Option<Timestamp> {
+        alert.expires.map(|expires| expires.max(self.heard_from))
     }
 
     /// What waited for its time, except paging.
@@ -174,8 +192,8 @@ impl Engine {
         }
         let expired: Vec<(String, Option<Timestamp>)> = incident
             .active()
-            .filter(|symptom| is_due(symptom.alert.expires))
-            .map(|symptom| (symptom.alert.entity.clone(), symptom.alert.expires))
+            .map(|symptom| (symptom.alert.entity.clone(), self.expiry_of(&symptom.alert)))
+            .filter(|(_, expiry)| is_due(*expiry))
             .collect();
         for (entity, until) in expired {
             let until = until.map(|until| until.to_string()).unwrap_or_default();
@@ -200,6 +218,7 @@ impl Engine {
         let last = self.now;
         if back > TOLERATED_STEP {
             self.now = now;
+            self.heard_from = civil::before(self.heard_from, back);
             self.emit(Event::ClockBack { by: back });
         } else {
             self.now = now.max(self.state.at);

@@ -96,6 +96,10 @@ pub enum Event {
         into: u64,
         /// Why.
         reason: String,
+        /// Who was told of it was told that it is over. Not so in journals of before: there they were counted as
+        /// told of the other.
+        #[serde(default)]
+        told: bool,
     },
     /// All symptoms are well, but they were before: the incident waits until they have been for a while.
     Quieting {

@@ -35,6 +35,17 @@ impl Silence {
         self.starts <= at && at < self.ends
     }
 
+    /// Whether it is past.
+    pub fn is_over(&self, at: Timestamp) -> bool {
+        self.ends <= at
+    }
+
+    /// It holds no longer; one that had not begun never does.
+    pub(crate) fn end(&mut self, at: Timestamp) {
+        self.ends = self.ends.min(at);
+        self.starts = self.starts.min(self.ends);
+    }
+
     pub(crate) fn next_change(&self, after: Timestamp) -> Option<Timestamp> {
         [self.starts, self.ends].into_iter().filter(|at| *at > after).min()
     }

@@ -4,16 +4,18 @@
 
 mod deliveries;
 mod evolve;
+mod message;
+mod settings;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     time::Duration,
 };
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::message::{Delivery, Occasion, PagingTurn, Retry, To};
 use crate::{
     Alert, Kind,
     config::Maintenance,
@@ -43,6 +45,8 @@ pub struct State {
     pub last_amendment: u64,
     /// The open incidents by number.
     pub incidents: BTreeMap<u64, Incident>,
+    /// Incidents that became a part of one that is open, by number: which.
+    pub merged: BTreeMap<u64, u64>,
     /// The open incident of each entity that has one.
     pub entities: BTreeMap<String, u64>,
     /// What is on its way, by number.
@@ -74,6 +78,11 @@ impl State {
     /// The open incident of an entity.
     pub fn incident_of(&self, entity: &str) -> Option<&Incident> {
         self.incidents.get(self.entities.get(entity)?)
+    }
+
+    /// The incident that stands for `id` now: itself, or what it became a part of.
+    pub fn whole(&self, id: u64) -> u64 {
+        self.merged.get(&id).copied().unwrap_or(id)
     }
 }
 
@@ -111,6 +120,9 @@ pub struct Incident {
     pub opened: Timestamp,
     /// All that is or was wrong, by entity.
     pub symptoms: BTreeMap<String, Symptom>,
+    /// Whose it is, if somebody said so.
+    #[serde(default)]
+    pub given_to: Option<Assignment>,
     /// The policies that page for it.
     pub tracks: Vec<Track>,
     /// Who is being paged.
@@ -123,6 +135,9 @@ pub struct Incident {
     pub settles: Option<Timestamp>,
     /// Receivers that were told, and will be told the rest.
     pub told: BTreeSet<String>,
+    /// Contacts, by user and name, that were told and keep incidents of their own: they will be told the rest too.
+    #[serde(default)]
+    pub told_contacts: BTreeSet<(String, String)>,
 }
 
 impl Incident {
@@ -218,97 +233,14 @@ pub struct Chain {
     pub failures: usize,
 }
 
-/// Whom a message is for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum To {
-    /// A person.
-    User {
-        /// Who.
-        user: String,
-        /// Their contact method, by its name.
-        contact: String,
-        /// Its kind.
-        kind: String,
-    },
-    /// A room or a machine.
-    Receiver {
-        /// Its name.
-        receiver: String,
-    },
-}
-
-/// What a message tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Occasion {
-    /// It is time to act.
-    Triggered,
-    /// Somebody is on it.
-    Acknowledged,
-    /// It is over.
-    Resolved,
-    /// Nothing; somebody wants to see it arrive.
-    Test,
-}
-
-impl fmt::Display for Occasion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Triggered => "triggered",
-            Self::Acknowledged => "acknowledged",
-            Self::Resolved => "resolved",
-            Self::Test => "test",
-        })
-    }
-}
-
-/// A message that is to be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivery {
-    /// To whom.
-    pub to: To,
-    /// What for.
-    pub occasion: Occasion,
-    /// Which incidents; several if a limit bundled them.
-    pub incidents: Vec<u64>,
-    /// Why, in words.
-    pub reason: String,
-    /// The incidents as they were; of a large bundle the first ones.
-    pub about: Vec<Summary>,
-    /// The step of the user's paging policy it is, and the one that follows; of a bundle nothing.
-    pub step: Option<PagingTurn>,
-    /// It counts for the contact's limits.
-    pub metered: bool,
-}
-
-/// A step of a paging policy is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PagingTurn {
-    /// This one.
-    pub taken: usize,
-    /// The next.
-    pub next: usize,
-    /// When that is due.
-    pub due: Timestamp,
-}
-
-/// A contact method failed: when the next one is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retry {
-    /// The incident.
-    pub incident: u64,
-    /// The step of the paging policy.
-    pub index: usize,
-    /// When.
-    pub due: Timestamp,
-}
-
 /// What went over a limited contact method within the limits' memory, and what waits.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Meter {
-    /// When messages went, in order.
+    /// When messages went, in order; tests apart.
     pub sent: Vec<Timestamp>,
+    /// When tests went, in order: they wait for pages, and pages do not wait for them.
+    #[serde(default)]
+    pub tests: Vec<Timestamp>,
     /// The incidents that wait, with their reasons, in order.
     pub waiting: Vec<(u64, String)>,
 }

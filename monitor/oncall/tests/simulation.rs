@@ -8,6 +8,7 @@
 //! - an incident that stays triggered has taken every step of its policy that is due;
 //! - each step of each round is taken once;
 //! - each page that was decided on is sent, and a second time only after a crash before its result was kept;
+//! - whoever keeps incidents by their numbers hears the end of each whose beginning it was told;
 //! - no limited contact method is used more often than its figures allow;
 //! - the journal, read back, amounts to the state.
 //!
@@ -49,8 +50,8 @@ contacts.call = { type = "twilio-voice", account = "a", token = "t", from = "+34
 paging = [{ contact = "mail" }, { contact = "call", after = "3m" }]
 page_again = "4h"
 [users.cy]
-contacts.push = { type = "gotify", server = "https://g.example", token = "t" }
-paging = [{ contact = "push" }]
+contacts.duty = { type = "pagerduty", routing_key = "k" }
+paging = [{ contact = "duty" }]
 page_again = "4h"
 [users.di]
 contacts.sms = { type = "twilio-sms", account = "a", token = "t", from = "+34911111111", to = "+34922222224" }
@@ -162,6 +163,8 @@ struct World {
     /// Crashes while the result of a sent message was not kept.
     excused: BTreeMap<u64, u32>,
     finished: BTreeSet<u64>,
+    /// Receivers and contacts with the numbers they were told of, and the end of which they were not.
+    open_there: BTreeSet<(String, u64)>,
     metered: BTreeMap<String, Vec<Timestamp>>,
     crashes: u32,
     pages: u32,
@@ -186,6 +189,7 @@ impl World {
             sent: BTreeMap::new(),
             excused: BTreeMap::new(),
             finished: BTreeSet::new(),
+            open_there: BTreeSet::new(),
             metered: BTreeMap::new(),
             crashes: 0,
             pages: 0,
@@ -227,6 +231,7 @@ impl World {
         }
         self.pass(after(self.now, DAY));
         assert_eq!(self.engine.state().incidents.len(), 0, "seed {}", self.seed);
+        assert_eq!(self.open_there, BTreeSet::new(), "seed {}: still open there", self.seed);
     }
 
     fn something_happens(&mut self) -> Input {
@@ -428,9 +433,9 @@ impl World {
     }
 
     fn check_page(&mut self, delivery: u64, what: &Delivery) {
-        let To::User { .. } = &what.to else {
+        if !what.is_page() {
             return;
-        };
+        }
         self.pages += 1;
         self.bundles += u32::from(what.incidents.len() > 1);
         let wanted = what.incidents.iter().any(|id| {
@@ -518,6 +523,7 @@ impl World {
         match &record.event {
             Event::Sending { delivery, what } => {
                 self.decided.insert(*delivery);
+                self.follow(what);
                 if let (To::User { user, contact, kind }, Occasion::Triggered) = (&what.to, what.occasion) {
                     self.check_limits(&format!("{user}/{contact}"), kind, record.at);
                 }
@@ -530,6 +536,26 @@ impl World {
                 self.finished.insert(*delivery);
             }
             _ => {}
+        }
+    }
+
+    /// What keeps incidents of its own, rooms as well, is told of the end of each.
+    fn follow(&mut self, what: &Delivery) {
+        let name = match &what.to {
+            To::Receiver { receiver } => receiver.clone(),
+            To::User { user, contact, kind } if kind == "pagerduty" => format!("{user}/{contact}"),
+            To::User { .. } => {
+                assert_eq!(what.occasion, Occasion::Triggered, "seed {}: {what:?}", self.seed);
+                return;
+            }
+        };
+        for id in &what.incidents {
+            if what.occasion == Occasion::Resolved {
+                let known = self.open_there.remove(&(name.clone(), *id));
+                assert!(known, "seed {}: {name} never heard of #{id}", self.seed);
+            } else {
+                self.open_there.insert((name.clone(), *id));
+            }
         }
     }
 

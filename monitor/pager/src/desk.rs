@@ -333,6 +333,7 @@ impl Desk {
         }
         self.open = recalled.open.into_iter().map(|row| (row.id, row)).collect();
         self.engine = Engine::new(plan, recalled.state);
+        self.engine.was_deaf(self.now());
     }
 }
 

@@ -178,7 +178,7 @@ async fn deliver(office: &Office, room: &Semaphore, job: Job) -> (u32, Result<St
         };
         drop(permit);
         let place = place(&what.to);
-        let Some(wait) = retry::wait(&what.to, attempts, failure.again) else {
+        let Some(wait) = retry::wait(&what, attempts, failure.again) else {
             tracing::warn!(delivery, to = %place, attempts, reason = %failure.reason, "message given up");
             return (attempts, Err(failure.reason));
         };

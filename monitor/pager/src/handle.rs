@@ -164,6 +164,13 @@ impl Pager {
         self.read(move |connection| journal::incident(connection, id)).await
     }
 
+    /// The incident that stands for `id` now: itself, or what it became a part of.
+    pub async fn whole_incident(&self, id: u64) -> Result<Option<IncidentRow>, PagerError> {
+        // The rows of earlier versions do not say it, the state does while the whole is open.
+        let id = self.picture.borrow().state.whole(id);
+        self.read(move |connection| journal::whole(connection, id)).await
+    }
+
     /// Those of `ids` that there are.
     pub async fn incidents_named(&self, ids: Vec<u64>) -> Result<Vec<IncidentRow>, PagerError> {
         self.read(move |connection| journal::named(connection, &ids)).await

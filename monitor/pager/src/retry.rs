@@ -1,11 +1,11 @@
 //! When is a message tried again?
 //!
-//! A person's next contact method is waiting behind a failure, so theirs is given up soon; a room has no other way, so
-//! it is tried for longer.
+//! A person's next contact method is waiting behind a failed page, so that is given up soon; a room, and what is only to
+//! hear that it is over, has no other way, so it is tried for longer.
 
 use std::time::Duration;
 
-use wharf_oncall::state::To;
+use wharf_oncall::state::{Delivery, Occasion, To};
 
 /// Before the second, third ... attempt at a person.
 const PERSON: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
@@ -35,17 +35,16 @@ pub(crate) enum Again {
 }
 
 /// How long to wait after attempt number `attempts` (from 1); nothing: give up.
-pub(crate) fn wait(to: &To, attempts: u32, again: Again) -> Option<Duration> {
-    let waits: &[Duration] = match to {
-        To::User { .. } => &PERSON,
-        To::Receiver { .. } => &ROOM,
-    };
+pub(crate) fn wait(what: &Delivery, attempts: u32, again: Again) -> Option<Duration> {
+    let follows = matches!(what.occasion, Occasion::Acknowledged | Occasion::Resolved);
+    let hurries = matches!(what.to, To::User { .. }) && !follows;
+    let waits: &[Duration] = if hurries { &PERSON } else { &ROOM };
     let planned = *waits.get(usize::try_from(attempts).ok()?.checked_sub(1)?)?;
-    match (again, to) {
-        (Again::Never, _) => None,
-        (Again::Soon, _) => Some(planned),
-        (Again::After(asked), To::User { .. }) if asked > PATIENCE => None,
-        (Again::After(asked), _) => Some(planned.max(asked)),
+    match again {
+        Again::Never => None,
+        Again::Soon => Some(planned),
+        Again::After(asked) if hurries && asked > PATIENCE => None,
+        Again::After(asked) => Some(planned.max(asked)),
     }
 }
 
@@ -53,23 +52,32 @@ pub(crate) fn wait(to: &To, attempts: u32, again: Again) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    fn message(to: To, occasion: Occasion) -> Delivery {
+        let (incidents, reason, about) = (vec![1], String::new(), Vec::new());
+        Delivery { to, occasion, incidents, reason, about, step: None, metered: false }
+    }
+
     fn dana() -> To {
-        To::User { user: "dana".to_owned(), contact: "phone".to_owned(), kind: "ntfy".to_owned() }
+        To::User { user: "dana".to_owned(), contact: "duty".to_owned(), kind: "pagerduty".to_owned() }
     }
 
     #[test]
     fn a_person_is_not_kept_waiting_for_a_contact_method_that_fails() {
-        let total: Duration = (1..).map_while(|attempt| wait(&dana(), attempt, Again::Soon)).sum();
+        let page = message(dana(), Occasion::Triggered);
+        let total: Duration = (1..).map_while(|attempt| wait(&page, attempt, Again::Soon)).sum();
         assert!(total < Duration::from_secs(10), "{total:?}");
-        assert_eq!(wait(&dana(), 1, Again::After(Duration::from_secs(60))), None);
-        assert_eq!(wait(&dana(), 1, Again::Never), None);
+        assert_eq!(wait(&page, 1, Again::After(Duration::from_secs(60))), None);
+        assert_eq!(wait(&page, 1, Again::Never), None);
     }
 
     #[test]
-    fn a_room_gets_its_message_after_a_long_outage_and_as_late_as_it_asks() {
+    fn a_room_gets_its_message_after_a_long_outage_and_as_late_as_it_asks_and_so_does_the_end_of_an_incident()
+    {
         let room = To::Receiver { receiver: "ops".to_owned() };
-        let total: Duration = (1..).map_while(|attempt| wait(&room, attempt, Again::Soon)).sum();
-        assert!(total > Duration::from_secs(900), "{total:?}");
-        assert_eq!(wait(&room, 1, Again::After(Duration::from_secs(90))), Some(Duration::from_secs(90)));
+        for what in [message(room, Occasion::Triggered), message(dana(), Occasion::Resolved)] {
+            let total: Duration = (1..).map_while(|attempt| wait(&what, attempt, Again::Soon)).sum();
+            assert!(total > Duration::from_secs(900), "{total:?}");
+            assert_eq!(wait(&what, 1, Again::After(Duration::from_secs(90))), Some(Duration::from_secs(90)));
+        }
     }
 }

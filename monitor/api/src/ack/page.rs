@@ -61,6 +61,9 @@ impl Page {
             Text(&kind),
             Text(&title)
         );
+        if row.id != link.incident {
+            let _ = writeln!(body, "<p>#{} is a part of it.</p>", link.incident);
+        }
         if !row.message.is_empty() {
             let message: String = row.message.chars().take(LONGEST).collect();
             let _ = writeln!(body, "<p>{}</p>", Text(&message));

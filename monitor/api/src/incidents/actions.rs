@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wharf_oncall::{Action, ApplyError, Input, state::Assignment};
 use wharf_pager::Refusal;
 
-use super::{none, over, whole};
+use super::{acted_on, none, over};
 use crate::{
     Api,
     answer::{Answer, Failure, fresh},
@@ -112,17 +112,17 @@ pub(super) async fn note(
 async fn act(api: &Api, id: &str, by: By, action: Action) -> Answer {
     let id = number("incident", id)?;
     match api.pager.say(Input::Act { incident: id, by: by.0, action }).await {
-        Ok(()) => whole(api, id).await,
+        Ok(()) => acted_on(api, id).await,
         Err(refusal) => Err(refused(api, id, refusal).await),
     }
 }
 
 /// Why it was not done: an incident that is over is no unknown one.
 async fn refused(api: &Api, id: u64, refusal: Refusal) -> Failure {
-    if refusal != Refusal::Wrong(ApplyError::NoIncident(id)) {
+    if !matches!(refusal, Refusal::Wrong(ApplyError::NoIncident(_))) {
         return refusal.into();
     }
-    match api.pager.incident(id).await {
+    match api.pager.whole_incident(id).await {
         Ok(Some(row)) => Failure::conflict(over(&row)),
         Ok(None) => none(id),
         Err(error) => error.into(),
@@ -139,10 +139,13 @@ pub(super) async fn resolve_all(State(api): State<Api>, Body(asked): Body<Severa
     all(&api, asked.by, asked.ids, || Action::Resolve { note: note.clone() }).await
 }
 
+/// Of what became a part of one incident that is done once.
 async fn all(api: &Api, by: By, mut ids: Vec<u64>, action: impl Fn() -> Action) -> Answer {
     if ids.is_empty() || ids.len() > MOST {
         return Err(Failure::bad(format!("`ids` names {} incidents; name 1 to {MOST}", ids.len())));
     }
+    let state = api.pager.picture().state;
+    ids.iter_mut().for_each(|id| *id = state.whole(*id));
     ids.sort_unstable();
     ids.dedup();
     let inputs = ids.iter().map(|id| Input::Act { incident: *id, by: by.0.clone(), action: action() });

@@ -24,10 +24,12 @@ pub(super) async fn list(State(api): State<Api>) -> Answer {
     let made = picture.state.silences.iter();
     let made = made.map(|(id, silence)| shown(&picture, id, Origin::Api, silence, now));
     let mut silences: Vec<Value> = written.chain(made).collect();
-    // What holds now comes first, then what ends last.
+    // What holds now comes first, what is over last; within that, what ends last comes first.
     silences.sort_by(|a, b| {
-        let key =
-            |silence: &Value| (silence["active"].as_bool(), silence["until"].as_str().map(str::to_owned));
+        let key = |silence: &Value| {
+            let over = silence["over"].as_bool().map(|over| !over);
+            (silence["active"].as_bool(), over, silence["until"].as_str().map(str::to_owned))
+        };
         key(b).cmp(&key(a))
     });
     Ok(fresh(json!({ "silences": silences })))
@@ -44,6 +46,7 @@ fn shown(picture: &Picture, id: &str, origin: Origin, silence: &Silence, now: Ti
         "until": silence.ends,
         "comment": silence.comment,
         "active": active,
+        "over": silence.is_over(now),
         "covers": if active { covered(picture, &silence.matchers) } else { Vec::new() },
     })
 }

@@ -127,8 +127,26 @@ async fn prometheus_alerts_are_listed_as_alertmanager_lists_them() {
     assert_eq!(site.post("/api/v2/silences", longer).await.status.as_u16(), 404);
     let listed = site.get("/api/v2/silences?filter=alertname%3DDisk").await.good();
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["endsAt"]), (1, &json!("2026-03-01T10:00:00Z")));
-    assert_eq!(site.delete(&format!("/api/v2/silence/{id}")).await.status.as_u16(), 200);
-    assert_eq!(site.delete(&format!("/api/v2/silence/{id}")).await.status.as_u16(), 404);
+    site.advance(Duration::from_secs(600));
+    for _ in 0..2 {
+        assert_eq!(site.delete(&format!("/api/v2/silence/{id}")).await.status.as_u16(), 200);
+        site.advance(Duration::from_secs(60));
+    }
+    assert_eq!(site.delete("/api/v2/silence/none").await.status.as_u16(), 404);
+    let over = site.get(&format!("/api/v2/silence/{id}")).await.good();
+    let ended = (&over["status"]["state"], &over["endsAt"]);
+    assert_eq!(ended, (&json!("expired"), &json!("2026-03-01T08:10:00Z")));
+    let ours = site.get("/wharf/v1/oncall/silences").await.good();
+    let ours: Vec<_> =
+        ours["silences"].as_array().unwrap().iter().filter(|one| one["id"] == json!(id)).collect();
+    assert_eq!(
+        (&ours[0]["active"], &ours[0]["over"], &ours[0]["until"]),
+        (&json!(false), &json!(true), ended.1)
+    );
+    // One that is over is not brought back: the same again is another.
+    let mut again = over.clone();
+    again["endsAt"] = json!("2026-03-01T10:00:00.000Z");
+    assert_ne!(site.post("/api/v2/silences", again).await.good()["silenceID"], json!(id));
     site.stop().await;
 }
 

@@ -51,6 +51,38 @@ async fn who_is_too_late_is_told_who_was_quicker_or_that_it_is_over() {
 }
 
 #[tokio::test]
+async fn a_link_takes_what_its_incident_became_a_part_of() {
+    let site = Site::start();
+    let on_host = async |entity: &str, parents: &[&str]| {
+        let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
+        let alert = Alert { parents, ..Alert::new(entity, Kind::Critical) };
+        site.pager.say(Input::Alert(Box::new(alert))).await.unwrap();
+    };
+    on_host("service:web", &["node:h1"]).await;
+    let path = path(&site, "dana", 1);
+    on_host("service:db", &["node:h1"]).await;
+    on_host("node:h1", &[]).await;
+    let one = site.get("/wharf/v1/incidents/1").await.good();
+    assert_eq!((&one["state"], &one["part_of"]), (&json!("resolved"), &json!(3)));
+    let shown = site.get(&path).await;
+    assert!(shown.text.contains("#3 node:h1") && shown.text.contains("#1 is a part of it"), "{}", shown.text);
+    assert!(shown.text.contains("Acknowledge as Dana Reyes"), "{}", shown.text);
+    assert_eq!(press(&site, &path).await.status.as_u16(), 303);
+    assert_eq!(site.get("/wharf/v1/incidents/3").await.good()["acknowledged"]["by"], "dana");
+    let noted = site.post("/wharf/v1/incidents/2/note", json!({ "by": "lee", "text": "seen" })).await.good();
+    assert_eq!(noted["id"], 3);
+    let late = site.post("/wharf/v1/incidents/2/acknowledge", json!({ "by": "lee" })).await;
+    assert_eq!(late.error(409), "incident #3 is already acknowledged by dana");
+    let all = json!({ "by": "lee", "ids": [1, 2, 3] });
+    let done = site.post("/wharf/v1/incidents/resolve", all.clone()).await.good();
+    assert_eq!(done, json!({ "done": [3], "refused": [] }));
+    let over = site.post("/wharf/v1/incidents/1/acknowledge", json!({ "by": "lee" })).await;
+    assert_eq!(over.error(409), "incident #3 is already resolved by lee");
+    assert!(site.get(&path).await.text.contains("It was resolved by lee"));
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn a_page_runs_nothing_and_tells_nobody_its_address() {
     let site = Site::start();
     let mut alert = Alert::new("<b>e</b>", Kind::Critical);

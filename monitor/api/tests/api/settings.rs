@@ -17,7 +17,11 @@ async fn a_silence_holds_what_it_matches_until_it_is_ended() {
     let id = made["id"].as_str().unwrap();
     site.delete(&format!("/wharf/v1/oncall/silences/{id}?by=lee")).await.good();
     assert_eq!(site.get("/wharf/v1/incidents/1").await.good()["held"], Value::Null);
-    site.delete(&format!("/wharf/v1/oncall/silences/{id}?by=lee")).await.error(404);
+    let list = site.get("/wharf/v1/oncall/silences").await.good();
+    let over = list["silences"].as_array().unwrap().iter().find(|one| one["id"] == id).unwrap();
+    assert_eq!((&over["over"], &over["until"]), (&json!(true), &json!("2026-03-01T08:00:00Z")));
+    site.delete(&format!("/wharf/v1/oncall/silences/{id}?by=lee")).await.good();
+    site.delete("/wharf/v1/oncall/silences/none?by=lee").await.error(404);
     assert!(site.delete("/wharf/v1/oncall/silences/old?by=lee").await.error(409).contains("configuration"));
     site.stop().await;
 }
@@ -167,5 +171,20 @@ async fn a_test_message_is_in_the_delivery_log_with_what_became_of_it() {
     assert!(!failed["answer"].as_str().unwrap().is_empty());
     site.post("/wharf/v1/oncall/test/nobody", json!({ "by": "lee" })).await.error(404);
     site.get("/wharf/v1/oncall/deliveries?state=lost").await.error(400);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_test_beyond_the_limits_is_refused_in_words() {
+    let text = r#"contacts.hook = { type = "twilio-sms", account = "a", token = "t", from = "+34911111111", to = "+34922222222", server = "http://127.0.0.1:1" }"#;
+    let site = Site::with(
+        &PLAN.replace(r#"contacts.hook = { type = "webhook", url = "http://127.0.0.1:1/kim" }"#, text),
+    );
+    let test = async || site.post("/wharf/v1/oncall/test/kim", json!({ "by": "dana" })).await;
+    test().await.good();
+    let refused = test().await.error(429);
+    assert!(refused.contains("can be tested again at 2026-03-01T08:01:00Z"), "{refused}");
+    site.advance(Duration::from_secs(60));
+    test().await.good();
     site.stop().await;
 }

@@ -164,6 +164,11 @@ impl Contact {
         "twilio-voice",
     ];
 
+    /// Whether what is told by this kind keeps incidents of its own, which have to be ended there too.
+    pub fn keeps_incidents(kind: &str) -> bool {
+        ["pagerduty", "splunk-oncall", "opsgenie", "alertmanager"].contains(&kind)
+    }
+
     /// The word for its kind, as the configuration has it.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -7,11 +7,13 @@ use crate::{
     Matcher,
     event::Event,
     maintenance::Silence,
-    state::{Assignment, Incident, Occasion, Stand, To},
+    state::{Assignment, Occasion, Stand, To},
 };
 
 impl Engine {
+    /// What became a part of another incident is acted on there: its pages, with their links, are out already.
     pub(super) fn act(&mut self, id: u64, by: &str, action: Action) -> Result<(), ApplyError> {
+        let id = self.state.whole(id);
         let incident = self.state.incidents.get(&id).ok_or(ApplyError::NoIncident(id))?;
         match action {
             Action::Acknowledge { note } => {
@@ -66,18 +68,18 @@ impl Engine {
     }
 
     pub(super) fn end_snooze(&mut self, id: u64) {
-        let Some(Incident {
-            stand: Stand::Acknowledged { by, until: Some(until), .. }, root, symptoms, ..
-        }) = self.state.incidents.get(&id)
-        else {
+        let Some(incident) = self.state.incidents.get(&id) else {
+            return;
+        };
+        let Stand::Acknowledged { by, until: Some(until), .. } = &incident.stand else {
             return;
         };
         if *until > self.now {
             return;
         }
         let reason = format!("snoozed by {by} until {until}");
-        let alert = symptoms.get(root).or_else(|| symptoms.values().next());
-        let tracks = alert.map(|symptom| self.tracks_for(&symptom.alert).0).unwrap_or_default();
+        let alert = incident.symptoms.get(&incident.root).or_else(|| incident.symptoms.values().next());
+        let tracks = alert.map(|symptom| self.tracks_again(incident, &symptom.alert)).unwrap_or_default();
         self.emit(Event::Retriggered { incident: id, tracks, reason });
     }
 
@@ -100,6 +102,9 @@ impl Engine {
             Input::EndSilence { id, by } => {
                 self.not_written("silence", &id, self.plan.silences.contains_key(&id))?;
                 self.present("silence", &id, self.state.silences.contains_key(&id))?;
+                if self.state.silences.get(&id).is_some_and(|silence| silence.is_over(self.now)) {
+                    return Ok(());
+                }
                 Event::SilenceEnded { id, by }
             }
             Input::Maintain { id, by, window } => {
@@ -157,7 +162,7 @@ impl Engine {
         if there { Ok(()) } else { Err(unknown(kind, name, "it may have been removed already")) }
     }
 
-    /// A message by every contact method of `user`.
+    /// A message by every contact method of `user`, or by none: a test that skips some says less than it seems to.
     pub(super) fn test(&mut self, user: &str, by: &str) -> Result<(), ApplyError> {
         let found = self.plan.users.get(user);
         let found =
@@ -167,6 +172,13 @@ impl Engine {
         }
         let contacts: Vec<_> =
             found.contacts.iter().map(|(name, contact)| (name.clone(), contact.kind().to_owned())).collect();
+        let limited = found.contacts.iter().filter_map(|(name, contact)| {
+            let until = self.test_must_wait(user, name, contact.medium())?;
+            Some((until, contact.kind()))
+        });
+        if let Some((until, kind)) = limited.max() {
+            return Err(ApplyError::TooOften { user: user.to_owned(), kind, until });
+        }
         for (contact, kind) in contacts {
             let to = To::User { user: user.to_owned(), contact, kind };
             self.send(to, Occasion::Test, Vec::new(), format!("asked for by {by}"), None);

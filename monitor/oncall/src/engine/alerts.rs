@@ -7,7 +7,7 @@ use crate::{
     Alert, Kind, civil,
     event::Event,
     rules::{self, Ruled},
-    state::{Assignment, Incident, Stand, Track},
+    state::{Assignment, Incident, Occasion, Stand, Track},
 };
 
 /// How long what depends on something has to follow once that is well again.
@@ -52,8 +52,7 @@ impl Engine {
 
     fn problem(&mut self, alert: Alert, applied: &[String]) {
         if let Some(id) = self.state.entities.get(&alert.entity).copied() {
-            self.said_again(id, alert);
-            return self.run(id);
+            return self.said_again(id, alert);
         }
         let entity = alert.entity.clone();
         let id = match self.related(&alert) {
@@ -63,7 +62,12 @@ impl Engine {
             }
             None => self.open(alert, applied),
         };
-        self.absorb(id, &entity);
+        self.began(id, &entity);
+    }
+
+    /// `entity` was well, or not known, and is wrong now.
+    fn began(&mut self, id: u64, entity: &str) {
+        self.absorb(id, entity);
         self.refresh_hold(id);
         self.announce(id);
         self.run(id);
@@ -74,15 +78,23 @@ impl Engine {
         let Some(before) = before else {
             return;
         };
-        let expires = alert.expires;
+        let (expires, was_active) = (alert.expires, before.active);
         let same = Alert { expires: None, started: None, ..before.alert.clone() }
             == Alert { expires: None, started: None, ..alert.clone() };
-        if !same || !before.active {
+        if !was_active {
+            let (entity, parents) = (alert.entity.clone(), alert.parents.clone());
+            self.emit(Event::Changed { incident: id, alert });
+            // While it was well, what it depends on and what depends on it may have come up for themselves.
+            let id = self.taken_in(id, &parents);
+            return self.began(id, &entity);
+        }
+        if !same {
             self.emit(Event::Changed { incident: id, alert });
             self.refresh_hold(id);
         } else if before.alert.expires != expires {
             self.emit(Event::Refreshed { incident: id, entity: alert.entity, expires });
         }
+        self.run(id);
     }
 
     /// The open incident an alert belongs to, and why.
@@ -127,6 +139,17 @@ impl Engine {
         }
     }
 
+    /// What pages for an incident from the beginning again: whose it is, or what pages for this alert of it.
+    pub(super) fn tracks_again(&self, incident: &Incident, alert: &Alert) -> Vec<Track> {
+        match &incident.given_to {
+            // Nobody else is to be woken for it, as long as they can be.
+            Some(Assignment::User(user)) if self.pageable_user(user).is_err() => {}
+            Some(owner) => return vec![self.track(owner.clone())],
+            None => {}
+        }
+        self.tracks_for(alert).0
+    }
+
     pub(super) fn track(&self, runs: Assignment) -> Track {
         Track { runs, round: 0, step: 0, due: Some(self.now) }
     }
@@ -136,10 +159,33 @@ impl Engine {
         let follows = |incident: &&Incident| incident.id != id && is_consequence(incident, entity);
         let parts: Vec<u64> = self.state.incidents.values().filter(follows).map(|part| part.id).collect();
         for part in parts {
-            let reason = format!("it depends on `{entity}`");
-            self.emit(Event::Merged { incident: part, into: id, reason });
+            self.merge(part, id, entity);
         }
         self.cancel_pages("its incident is a part of another");
+    }
+
+    /// An incident that is nothing but a consequence of one of `parents` becomes a part of that one's incident;
+    /// whose it is from then on.
+    fn taken_in(&mut self, id: u64, parents: &[String]) -> u64 {
+        let cause = parents.iter().find_map(|parent| {
+            let whole = self.state.incident_of(parent)?;
+            let fails = whole.symptoms.get(parent).is_some_and(|symptom| symptom.active);
+            let follows = self.state.incidents.get(&id).is_some_and(|part| is_consequence(part, parent));
+            (whole.id != id && fails && follows).then(|| (whole.id, parent.clone()))
+        });
+        let Some((whole, parent)) = cause else {
+            return id;
+        };
+        self.merge(id, whole, &parent);
+        self.cancel_pages("its incident is a part of another");
+        whole
+    }
+
+    fn merge(&mut self, part: u64, into: u64, cause: &str) {
+        let reason = format!("it depends on `{cause}`");
+        // Whoever follows it by its number hears that this number is over; the other has its own.
+        self.tell_all(part, Occasion::Resolved, &format!("it is a part of #{into}: {reason}"));
+        self.emit(Event::Merged { incident: part, into, reason, told: true });
     }
 
     /// `entity` is well again.
@@ -198,7 +244,9 @@ impl Engine {
         let is_active = |entity: &String| incident.symptoms.get(entity).is_some_and(|found| found.active);
         let left: Vec<_> =
             incident.active().filter(|symptom| !symptom.alert.parents.iter().any(is_active)).collect();
-        let (Some(first), Stand::Acknowledged { by, .. }) = (left.first(), &incident.stand) else {
+        // A snooze lasts as long as it was said to.
+        let (Some(first), Stand::Acknowledged { by, until: None, .. }) = (left.first(), &incident.stand)
+        else {
             return;
         };
         let still = if left.len() == 1 {
@@ -207,7 +255,7 @@ impl Engine {
             format!("{} entities are not well", left.len())
         };
         let reason = format!("{by} acknowledged, and what it depended on is well, but {still}");
-        let (tracks, _) = self.tracks_for(&first.alert.clone());
+        let tracks = self.tracks_again(incident, &first.alert);
         self.emit(Event::Retriggered { incident: id, tracks, reason });
     }
 }

@@ -151,6 +151,8 @@ impl Engine {
         let role = if role.is_empty() { String::new() } else { format!(", {role}") };
         if self.pageable_user(&user).is_err() {
             told.words.push(format!("{user}{role} cannot be paged"));
+        } else if self.is_unreachable(incident, &user) {
+            told.words.push(format!("{user}{role} is being paged, but was not reached"));
         } else if incident.chains.contains_key(&user) || told.users.contains(&user) {
             told.anybody = true;
             told.words.push(format!("{user}{role} is being paged already"));

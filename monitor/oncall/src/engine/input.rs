@@ -46,7 +46,7 @@ pub enum Input {
         /// The silence.
         silence: Silence,
     },
-    /// A silence ends now.
+    /// A silence ends now, if it has not.
     EndSilence {
         /// Its name.
         id: String,
@@ -186,6 +186,18 @@ pub enum ApplyError {
     /// Give the user contacts and paging steps.
     #[error("user `{0}` has no contact methods and cannot be paged")]
     Unpageable(String),
+    /// Test again then.
+    #[error(
+        "`{user}` was sent as many messages by {kind} as the limits allow, and can be tested again at {until}; pages do not wait for tests"
+    )]
+    TooOften {
+        /// Whom.
+        user: String,
+        /// Which kind of contact method.
+        kind: &'static str,
+        /// When.
+        until: Timestamp,
+    },
     /// Ask for something.
     #[error("a silence needs a matcher that does not match everything")]
     MatchesAll,

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use super::Engine;
 use crate::{
     civil,
-    config::Medium,
+    config::{Contact, Medium},
     event::Event,
     limits,
-    state::{Assignment, Chain, Delivery, Occasion, PagingTurn, Retry, Stand, To, meter_key},
+    state::{Assignment, Chain, Delivery, Incident, Occasion, PagingTurn, Retry, Stand, To, meter_key},
 };
 
 /// Most incidents a bundle describes; it counts them all.
@@ -64,6 +64,16 @@ impl Engine {
         (free > self.now || others_wait).then_some(free)
     }
 
+    /// Until when a test by a contact method may not go; nothing if it may. Pages and tests count, as to its owner
+    /// one is as loud as the other.
+    pub(super) fn test_must_wait(&self, user: &str, contact: &str, medium: Medium) -> Option<Timestamp> {
+        let meter = self.state.meters.get(&meter_key(user, contact))?;
+        let mut went: Vec<Timestamp> = meter.sent.iter().chain(&meter.tests).copied().collect();
+        went.sort_unstable();
+        let free = limits::next_allowed(medium, &went, self.now);
+        (free > self.now).then_some(free)
+    }
+
     /// What waited for a limit and may go now, goes: as one message.
     pub(super) fn flush(&mut self) {
         let keys: Vec<String> =
@@ -97,7 +107,7 @@ impl Engine {
 
     pub(super) fn medium_of(&self, key: &str) -> Medium {
         let contact = key.split_once('/').and_then(|(user, contact)| self.plan.contact(user, contact));
-        contact.map_or(Medium::Push, crate::config::Contact::medium)
+        contact.map_or(Medium::Push, Contact::medium)
     }
 
     pub(super) fn send(
@@ -118,7 +128,7 @@ impl Engine {
         });
         let metered = match &to {
             To::User { user, contact, .. } => {
-                let medium = self.plan.contact(user, contact).map(crate::config::Contact::medium);
+                let medium = self.plan.contact(user, contact).map(Contact::medium);
                 medium.is_some_and(|medium| medium != Medium::Push)
             }
             To::Receiver { .. } => false,
@@ -147,13 +157,22 @@ impl Engine {
         }
     }
 
-    /// Who was told of the beginning is told of the rest, silenced or not.
+    /// Who was told of the beginning is told of the rest, silenced or not: rooms, and what keeps incidents of its
+    /// own. A person's other contacts are for waking them, and hear no more.
     pub(super) fn tell_all(&mut self, id: u64, occasion: Occasion, reason: &str) {
-        let told = self.state.incidents.get(&id).map(|incident| incident.told.clone()).unwrap_or_default();
-        for receiver in told {
-            if self.plan.receivers.contains_key(&receiver) {
-                self.send(To::Receiver { receiver }, occasion, vec![id], reason.to_owned(), None);
-            }
+        let Some(incident) = self.state.incidents.get(&id) else {
+            return;
+        };
+        let receivers = incident.told.iter().filter(|receiver| self.plan.receivers.contains_key(*receiver));
+        let receivers = receivers.map(|receiver| To::Receiver { receiver: receiver.clone() });
+        let contacts = incident.told_contacts.iter().filter_map(|(user, contact)| {
+            let kind = self.plan.contact(user, contact)?.kind();
+            let to = To::User { user: user.clone(), contact: contact.clone(), kind: kind.to_owned() };
+            Contact::keeps_incidents(kind).then_some(to)
+        });
+        let told: Vec<To> = receivers.chain(contacts).collect();
+        for to in told {
+            self.send(to, occasion, vec![id], reason.to_owned(), None);
         }
     }
 
@@ -163,9 +182,7 @@ impl Engine {
             let incident = self.state.incidents.get(id);
             incident.is_some_and(|found| found.stand == Stand::Triggered && found.held.is_none())
         };
-        let unwanted = |what: &Delivery| {
-            is_page(what) && what.occasion == Occasion::Triggered && !what.incidents.iter().any(wanted)
-        };
+        let unwanted = |what: &Delivery| what.is_page() && !what.incidents.iter().any(wanted);
         let deliveries = self.state.deliveries.iter().filter(|(_, what)| unwanted(what));
         let deliveries: Vec<_> = deliveries.map(|(id, what)| (*id, what.incidents.clone())).collect();
         for (delivery, incidents) in deliveries {
@@ -176,7 +193,7 @@ impl Engine {
     /// All pages on their way that are for this incident alone are stopped.
     pub(super) fn cancel_all(&mut self, id: u64, reason: &str) {
         let deliveries = self.state.deliveries.iter();
-        let of_it = deliveries.filter(|(_, what)| is_page(what) && what.incidents == [id]);
+        let of_it = deliveries.filter(|(_, what)| what.is_page() && what.incidents == [id]);
         let of_it: Vec<u64> = of_it.map(|(delivery, _)| *delivery).collect();
         for delivery in of_it {
             self.emit(Event::Cancelled { delivery, incidents: vec![id], reason: reason.to_owned() });
@@ -194,7 +211,7 @@ impl Engine {
             return self.emit(Event::Delivered { delivery, incidents });
         };
         let user = match &what.to {
-            To::User { user, .. } if what.occasion == Occasion::Triggered => Some(user.clone()),
+            To::User { user, .. } if what.is_page() => Some(user.clone()),
             _ => None,
         };
         let retry = |user: &String| {
@@ -218,7 +235,7 @@ impl Engine {
         let count = self.plan.users.get(user)?.paging.len();
         let another = self.state.deliveries.iter().any(|(other, what)| {
             let same = matches!(&what.to, To::User { user: to, .. } if to == user);
-            *other != delivery && same && what.incidents.contains(&id)
+            *other != delivery && same && what.is_page() && what.incidents.contains(&id)
         });
         if another {
             return None;
@@ -233,15 +250,22 @@ impl Engine {
         (due < chain.due).then_some(Retry { incident: id, index, due })
     }
 
+    /// Whether all contact methods of somebody who is being paged have failed, one after the other.
+    pub(super) fn is_unreachable(&self, incident: &Incident, user: &str) -> bool {
+        incident.chains.get(user).is_some_and(|chain| chain.failures >= self.methods(user))
+    }
+
+    fn methods(&self, user: &str) -> usize {
+        self.plan.users.get(user).map_or(0, |user| user.paging.len())
+    }
+
     /// If none of those a step paged can be reached, waiting for them is no use.
     fn go_on_without(&mut self, id: u64, user: &str) {
         let Some(incident) = self.state.incidents.get(&id).filter(|incident| incident.is_pageable()) else {
             return;
         };
-        let methods = |user: &str| self.plan.users.get(user).map_or(0, |user| user.paging.len());
-        let unreachable = |(user, chain): (&String, &Chain)| chain.failures >= methods(user);
-        let just_now = incident.chains.get(user).is_some_and(|chain| chain.failures == methods(user));
-        if !just_now || !incident.chains.iter().all(unreachable) {
+        let just_now = incident.chains.get(user).is_some_and(|chain| chain.failures == self.methods(user));
+        if !just_now || !incident.chains.keys().all(|user| self.is_unreachable(incident, user)) {
             return;
         }
         let tracks = incident.tracks.iter().enumerate();
@@ -251,10 +275,6 @@ impl Engine {
             self.emit(Event::Unreached { incident: id, tracks });
         }
     }
-}
-
-fn is_page(what: &Delivery) -> bool {
-    matches!(what.to, To::User { .. })
 }
 
 /// Why this page now: "step 2, no ack after 5m".

@@ -1,10 +1,15 @@
 //! Stories of incidents, told in pages.
 
+mod messages;
+mod parts;
+mod restart;
+mod silences;
+
 use super::*;
 use crate::{
     Alert, Kind,
     config::{Medium, Override},
-    state::{Assignment, Delivery, To},
+    state::{Assignment, Delivery, Occasion, To},
 };
 
 const PLAN: &str = r#"
@@ -141,6 +146,11 @@ impl Rig {
         self.alert(Alert::new(entity, Kind::Critical));
     }
 
+    /// An alert of what depends on `parent`.
+    fn on(&mut self, entity: &str, parent: &str) {
+        self.alert(Alert { parents: vec![parent.to_owned()], ..Alert::new(entity, Kind::Critical) });
+    }
+
     fn routed(&mut self, entity: &str, key: &str) {
         self.alert(Alert { routing_key: Some(key.to_owned()), ..Alert::new(entity, Kind::Critical) });
     }
@@ -197,6 +207,17 @@ impl Rig {
             }
         };
         self.sent.iter().map(words).collect()
+    }
+
+    /// What a receiver, or a person by a contact (`user/contact`), was told: occasion and incident.
+    fn told(&self, name: &str) -> Vec<String> {
+        let words =
+            |(_, _, what): &(Duration, u64, Delivery)| format!("{} #{}", what.occasion, what.incidents[0]);
+        let to = |what: &Delivery| match &what.to {
+            To::Receiver { receiver } => receiver.clone(),
+            To::User { user, contact, .. } => format!("{user}/{contact}"),
+        };
+        self.sent.iter().filter(|(_, _, what)| to(what) == name).map(words).collect()
     }
 
     fn has(&self, incident: u64, line: &str) {
@@ -264,209 +285,6 @@ fn the_waiting_room_counts_from_the_incidents_start_and_absorbs_what_passes_by_i
 }
 
 #[test]
-fn the_same_entity_is_the_same_incident() {
-    let mut rig = Rig::new();
-    rig.critical("web");
-    rig.critical("web");
-    rig.alert(Alert { message: "worse".to_owned(), ..Alert::new("web", Kind::Critical) });
-    assert_eq!(rig.engine.state().incidents.len(), 1);
-    assert_eq!(rig.pages(), ["0 room triggered", "0 dana phone"]);
-    assert_eq!(rig.timeline(1).last().unwrap(), "`web` is CRITICAL: worse");
-}
-
-#[test]
-fn thirty_containers_on_a_dead_host_are_one_incident_whatever_is_noticed_first() {
-    let mut rig = Rig::new();
-    let container = |n: usize| Alert {
-        parents: vec!["node:h1".to_owned()],
-        ..Alert::new(format!("c{n}"), Kind::Critical)
-    };
-    for n in 0..15 {
-        rig.alert(container(n));
-    }
-    assert_eq!(rig.engine.state().incidents.len(), 15);
-    rig.critical("node:h1");
-    for n in 15..30 {
-        rig.alert(container(n));
-    }
-    let state = rig.engine.state();
-    assert_eq!(state.incidents.len(), 1);
-    assert_eq!(state.incidents[&16].active().count(), 31);
-    let pages_of_parts = rig.sent.iter().filter(|(_, _, what)| what.incidents[0] != 16).map(|sent| sent.1);
-    let users = pages_of_parts.filter(|n| n % 2 == 0).collect::<Vec<_>>();
-    assert_eq!(rig.cancelled, users, "pages of the parts are not sent any more");
-    let after = rig.sent.len();
-    for n in 0..30 {
-        rig.recover(&format!("c{n}"));
-    }
-    assert_eq!(rig.engine.state().incidents[&16].active().count(), 1);
-    rig.recover("node:h1");
-    assert!(rig.engine.state().incidents.is_empty());
-    assert!(rig.sent[after..].iter().all(|(_, _, what)| what.occasion.to_string() == "resolved"));
-}
-
-#[test]
-fn what_is_not_well_when_its_host_is_pages_again_though_the_host_was_acknowledged() {
-    let mut rig = Rig::new();
-    rig.critical("node:h1");
-    for n in 0..2 {
-        rig.alert(Alert {
-            parents: vec!["node:h1".to_owned()],
-            ..Alert::new(format!("c{n}"), Kind::Critical)
-        });
-    }
-    rig.ack(1);
-    rig.recover("node:h1");
-    rig.recover("c0");
-    rig.until(1);
-    assert_eq!(rig.pages().iter().filter(|page| page.contains("dana")).count(), 1);
-    rig.until(2);
-    assert_eq!(rig.pages().last().unwrap(), "2 dana phone");
-    let expected = "pages again: dana acknowledged, and what it depended on is well, but `c1` is not well";
-    assert!(rig.timeline(1).iter().any(|line| line == expected), "{:#?}", rig.timeline(1));
-}
-
-#[test]
-fn a_group_is_one_incident() {
-    let mut rig = Rig::new();
-    for entity in ["a", "b"] {
-        let mut alert = Alert::new(entity, Kind::Warning);
-        alert.fields.insert("rack".to_owned(), "r7".to_owned());
-        rig.alert(alert);
-    }
-    assert_eq!(rig.engine.state().incidents.len(), 1);
-    rig.recover("a");
-    assert_eq!(rig.engine.state().incidents.len(), 1);
-    rig.recover("b");
-    assert_eq!(rig.engine.state().incidents.len(), 0);
-}
-
-#[test]
-fn a_silence_pages_nobody_resolves_all_the_same_and_pages_when_it_ends() {
-    let mut rig = Rig::new();
-    rig.silence("entity=\"web\"", 30);
-    rig.critical("web");
-    rig.critical("db");
-    rig.ack(2);
-    rig.until(29);
-    assert!(rig.pages().iter().all(|page| !page.contains("29")));
-    assert_eq!(rig.sent.iter().filter(|(_, _, what)| what.incidents == [1]).count(), 0);
-    rig.until(31);
-    assert_eq!(rig.pages()[3..], ["30 room triggered", "30 dana phone"]);
-    let mut rig = Rig::new();
-    rig.silence("entity=\"web\"", 30);
-    rig.critical("web");
-    rig.recover("web");
-    rig.until(60);
-    assert_eq!(rig.pages(), [""; 0]);
-    assert_eq!(rig.timeline(1).last().unwrap(), "resolved: said by its source");
-}
-
-#[test]
-fn a_silence_in_the_middle_stops_what_is_on_its_way_and_goes_on_where_it_was() {
-    let mut rig = Rig::new();
-    rig.critical("web");
-    rig.until(6);
-    rig.silence("entity=\"web\"", 60);
-    let on_their_way: Vec<u64> = rig.sent.iter().map(|sent| sent.1).filter(|n| *n != 1).collect();
-    assert_eq!(rig.cancelled, on_their_way, "all but what the room was told");
-    rig.until(65);
-    assert_eq!(rig.pages().len(), 4);
-    rig.until(67);
-    assert_eq!(rig.pages()[4..], ["66 dana sms", "66 lee phone"], "each goes on with what did not arrive");
-    rig.recover("web");
-    assert_eq!(rig.pages().last().unwrap(), "67 room resolved");
-}
-
-#[test]
-fn whoever_was_told_of_the_beginning_is_told_of_the_end_even_if_it_is_silenced_by_then() {
-    let mut rig = Rig::new();
-    rig.critical("web");
-    rig.silence("entity=\"web\"", 60);
-    rig.recover("web");
-    assert_eq!(rig.pages().last().unwrap(), "0 room resolved");
-}
-
-#[test]
-fn maintenance_is_a_silence_that_recurs() {
-    let plan = format!(
-        "{PLAN}\n[maintenance.nightly]\nmatch = ['entity=\"web\"']\nat = \"12:00\"\nlasts = \"1h\"\ndays = [\"tue\"]\n"
-    );
-    let mut rig = Rig::with(&plan);
-    rig.critical("web");
-    rig.until(59);
-    assert_eq!(rig.pages(), [""; 0]);
-    rig.until(61);
-    assert_eq!(rig.pages(), ["60 room triggered", "60 dana phone"]);
-    let end = Input::EndMaintenance { id: "nightly".to_owned(), by: "lee".to_owned() };
-    assert_eq!(rig.refused(end), "maintenance `nightly` is from the configuration and is changed there");
-}
-
-#[test]
-fn a_failed_channel_makes_way_for_the_next_contact_method_at_once() {
-    let mut rig = Rig::new();
-    rig.critical("web");
-    rig.result(2, Err("410 gone"));
-    assert_eq!(rig.pages()[2..], ["0 dana sms"]);
-    rig.until(4);
-    rig.result(3, Ok(()));
-    rig.until(5);
-    assert_eq!(rig.pages()[3..], ["5 dana call", "5 lee phone"]);
-    assert!(
-        rig.timeline(1)
-            .contains(&"could not reach dana by ntfy: 410 gone; the next contact method is tried".to_owned())
-    );
-    assert!(
-        rig.timeline(1)
-            .contains(&"paged dana by twilio-sms: step 1; the contact method before it failed".to_owned())
-    );
-}
-
-#[test]
-fn when_nobody_of_a_step_can_be_reached_the_next_step_comes_at_once() {
-    let mut rig = Rig::new();
-    rig.critical("web");
-    for delivery in 2..=4 {
-        rig.result(delivery, Err("no network"));
-    }
-    assert_eq!(rig.pages()[1..], ["0 dana phone", "0 dana sms", "0 dana call", "0 lee phone"]);
-    rig.until(1);
-    assert_eq!(rig.pages()[5..], ["1 dana phone"], "and dana's contacts are gone through again");
-}
-
-#[test]
-fn texts_and_mails_beyond_the_limits_are_bundled() {
-    let mut rig = Rig::new();
-    for n in 0..50 {
-        rig.routed(&format!("e{n}"), "mail");
-    }
-    assert_eq!(rig.sent.len(), 1);
-    rig.ack(3);
-    rig.until(1);
-    let (_, _, bundle) = &rig.sent[1];
-    assert_eq!(
-        (bundle.incidents.len(), bundle.about.len()),
-        (48, 20),
-        "all but the first and the acknowledged"
-    );
-    assert_eq!(bundle.reason, "48 incidents that waited for the limit of messages");
-    assert!(rig.timeline(2)[2].starts_with("pages kim by mail at 2026-01-06T12:01:00Z, the limit"));
-}
-
-#[test]
-fn nobody_on_duty_is_told_and_the_next_step_comes_at_once_and_rounds_repeat() {
-    let mut rig = Rig::new();
-    rig.routed("web", "empty");
-    rig.until(29);
-    assert_eq!(rig.pages(), ["0 lee phone"]);
-    assert!(rig.timeline(1)[1].ends_with("nobody is on duty in `nights`"), "{:#?}", rig.timeline(1));
-    rig.until(600);
-    let steps = rig.journal.iter().filter(|record| matches!(record.event, Event::Escalated { .. })).count();
-    assert_eq!(steps, 4, "two rounds of two steps");
-    assert_eq!(rig.pages().len(), 21, "lee is paged every half hour until somebody acknowledges");
-}
-
-#[test]
 fn a_snooze_ends_and_pages_again_unless_it_was_resolved() {
     let mut rig = Rig::new();
     rig.critical("web");
@@ -494,163 +312,21 @@ fn a_reassigned_incident_pages_its_new_owner_only() {
 }
 
 #[test]
-fn an_entity_that_flaps_is_one_incident_until_it_is_quiet() {
-    let mut rig = Rig::new();
-    for minute in 0..8 {
-        rig.critical("web");
-        rig.until(minute);
-        rig.recover("web");
-    }
-    assert_eq!(rig.engine.state().last_incident, 3);
-    assert!(rig.timeline(3).iter().any(|line| line.contains("`web` changed 6 times in 10m")));
-    rig.until(11);
-    assert_eq!(rig.engine.state().incidents.len(), 1);
-    rig.until(12);
-    rig.has(3, "resolved: well for 5m");
-}
-
-#[test]
-fn an_alert_that_is_not_said_again_in_time_is_over() {
-    let mut rig = Rig::new();
-    let until = |minutes: u64, rig: &Rig| Some(civil::after(rig.begin, Duration::from_secs(minutes * 60)));
-    rig.alert(Alert { expires: until(5, &rig), ..Alert::new("web", Kind::Critical) });
-    rig.until(4);
-    rig.alert(Alert { expires: until(9, &rig), ..Alert::new("web", Kind::Critical) });
-    rig.until(8);
-    assert_eq!(rig.engine.state().incidents.len(), 1);
-    rig.until(9);
-    rig.has(1, "resolved: not said again until 2026-01-06T12:09:00Z");
-}
-
-#[test]
-fn an_info_and_a_muted_alert_tell_nobody() {
-    let mut rig = Rig::new();
-    rig.alert(Alert::new("web", Kind::Info));
-    let mut lab = Alert::new("db", Kind::Critical);
-    lab.fields.insert("host".to_owned(), "lab-3".to_owned());
-    rig.alert(lab);
-    assert!(rig.sent.is_empty() && rig.engine.state().incidents.is_empty());
-    assert_eq!(rig.journal[1].event.to_string(), "nobody is told of `db`: db (rule `lab`)");
-}
-
-#[test]
-fn an_override_decides_whom_the_next_step_pages() {
-    let mut rig = Rig::new();
-    let substitute = Override {
-        rotation: "primary".to_owned(),
-        user: "kim".to_owned(),
-        instead_of: None,
-        from: "2026-01-06T00:00".parse().unwrap(),
-        until: "2026-01-07T00:00".parse().unwrap(),
-        reason: String::new(),
-    };
-    rig.apply(Input::Override { by: "kim".to_owned(), substitute: substitute.clone() });
-    rig.critical("web");
-    assert_eq!(rig.pages().last().unwrap(), "0 kim mail");
-    rig.apply(Input::RemoveAmendment { id: 1, by: "kim".to_owned() });
-    rig.critical("db");
-    assert_eq!(rig.pages().last().unwrap(), "0 dana phone");
-    let wrong = Override { user: "bob".to_owned(), ..substitute };
-    assert!(
-        rig.refused(Input::Override { by: "x".to_owned(), substitute: wrong })
-            .starts_with("user: no user `bob`")
-    );
-}
-
-#[test]
-fn after_a_restart_what_may_not_have_been_sent_is_sent_again_and_what_was_is_not() {
+fn whose_it_is_is_paged_again_when_a_snooze_ends_and_nobody_else() {
     let mut rig = Rig::new();
     rig.critical("web");
-    rig.result(1, Ok(()));
-    let state = State::default().replay(&rig.journal);
-    let mut engine = Engine::new(rig.engine.plan().clone(), state);
-    let (records, effects) = engine.recover(rig.now);
-    assert!(records.is_empty(), "{records:?}");
-    assert!(matches!(&effects[..], [Effect::Send { delivery: 2, .. }]), "{effects:?}");
-}
-
-#[test]
-fn a_recovery_of_which_half_was_kept_still_resolves() {
-    let mut rig = Rig::new();
-    rig.critical("web");
-    rig.recover("web");
-    let kept = rig.journal.iter().take_while(|record| !matches!(record.event, Event::Resolved { .. }));
-    let state = State::default().replay(kept);
-    assert_eq!(state.incidents.len(), 1);
-    let mut engine = Engine::new(rig.engine.plan().clone(), state);
-    assert!(engine.next_deadline().unwrap() <= rig.now);
-    engine.advance(rig.now);
-    assert!(engine.state().incidents.is_empty());
-}
-
-#[test]
-fn a_page_that_waits_when_a_silence_begins_during_a_restart_is_not_sent() {
-    let mut rig = Rig::new();
-    rig.critical("web");
-    let silence = Silence {
-        matchers: vec!["entity=\"web\"".parse().unwrap()],
-        starts: civil::after(rig.now, Duration::from_secs(60)),
-        ends: civil::after(rig.now, Duration::from_secs(600)),
-        by: "lee".to_owned(),
-        comment: String::new(),
-    };
-    rig.apply(Input::Silence { id: "s".to_owned(), silence });
-    let state = State::default().replay(&rig.journal);
-    let mut engine = Engine::new(rig.engine.plan().clone(), state);
-    let (_, effects) = engine.recover(civil::after(rig.now, Duration::from_secs(120)));
-    assert!(
-        matches!(&effects[..], [Effect::Send { delivery: 1, .. }]),
-        "only what the room is told: {effects:?}"
-    );
-    assert_eq!(engine.next_deadline().unwrap(), civil::after(rig.now, Duration::from_secs(600)));
-}
-
-#[test]
-fn a_clock_that_was_ahead_delays_no_page() {
-    let mut rig = Rig::new();
-    rig.now = civil::after(rig.begin, Duration::from_secs(365 * 86_400));
-    rig.critical("web");
-    rig.now = rig.begin;
-    let records = rig.engine.advance(rig.now);
-    rig.keep(records);
-    rig.critical("db");
-    rig.until(6);
-    assert!(rig.pages().contains(&"5 dana sms".to_owned()), "{:#?}", rig.pages());
-    assert_eq!(rig.engine.state().incidents.len(), 2);
-}
-
-#[test]
-fn a_policy_that_is_gone_from_the_configuration_leaves_its_incidents_to_the_default() {
-    let mut rig = Rig::new();
-    rig.routed("web", "patient");
-    let plan = PLAN
-        .replace("[policies.patient]", "[policies.renamed]")
-        .replace("patient = \"patient\"", "x = \"renamed\"");
-    let records = rig.engine.reconfigure(rig.now, Arc::new(Plan::from_toml(&plan, None).unwrap()));
-    rig.keep(records);
-    rig.until(5);
-    assert_eq!(rig.pages(), ["5 dana phone"]);
-}
-
-#[test]
-fn a_user_who_is_gone_from_the_configuration_is_not_paged_any_more() {
-    let mut rig = Rig::new();
-    rig.routed("web", "mail");
+    rig.act(1, Action::Reassign { to: Assignment::User("kim".to_owned()) });
+    rig.act(1, Action::Snooze { until: civil::after(rig.now, Duration::from_secs(3600)) });
+    rig.until(100);
+    assert_eq!(rig.pages()[2..4], ["0 kim mail", "0 room acknowledged"]);
+    assert!(rig.pages()[4..].iter().all(|page| page.ends_with("kim mail")), "{:#?}", rig.pages());
+    rig.ack(1);
     let plan = PLAN.replace("[users.kim]", "[users.kim-b]").replace("\"kim\"", "\"kim-b\"");
     let records = rig.engine.reconfigure(rig.now, Arc::new(Plan::from_toml(&plan, None).unwrap()));
     rig.keep(records);
-    rig.until(60);
-    assert_eq!(rig.pages().len(), 1);
-    assert!(rig.timeline(1).last().unwrap().starts_with("kim is not paged any more"));
-}
-
-#[test]
-fn a_test_message_goes_by_every_contact_method_and_belongs_to_no_incident() {
-    let mut rig = Rig::new();
-    rig.apply(Input::Test { user: "dana".to_owned(), by: "lee".to_owned() });
-    assert_eq!(rig.pages(), ["0 dana call", "0 dana phone", "0 dana sms"]);
-    rig.result(1, Err("busy"));
-    assert_eq!(rig.journal.last().unwrap().event.to_string(), "could not reach dana by twilio-voice: busy");
+    rig.act(1, Action::Snooze { until: civil::after(rig.now, Duration::from_secs(60)) });
+    rig.until(101);
+    assert_eq!(rig.pages().last().unwrap(), "101 dana phone", "kim is there no more: it goes its usual way");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Delivery, Retry, State, To, meter_key};
-use crate::{civil, event::Event, limits};
+use super::{Delivery, Incident, Occasion, Retry, State, To, meter_key};
+use crate::{civil, config::Contact, event::Event, limits};
 
 impl State {
     pub(super) fn evolve_deliveries(&mut self, at: Timestamp, event: &Event) {
@@ -20,7 +20,7 @@ impl State {
                 }
             }
             Event::Delivered { delivery, incidents } => {
-                if let Some(Delivery { to: To::User { user, .. }, .. }) = self.deliveries.remove(delivery) {
+                if let Some(user) = self.paged(*delivery) {
                     for incident in incidents {
                         if let Some(chain) = self.chain(*incident, &user) {
                             chain.failures = 0;
@@ -38,19 +38,15 @@ impl State {
 
     fn send(&mut self, at: Timestamp, number: u64, what: &Delivery) {
         self.last_delivery = self.last_delivery.max(number);
-        for incident in &what.incidents {
-            match &what.to {
-                To::User { user, .. } => {
-                    if let Some((chain, turn)) = self.chain(*incident, user).zip(what.step) {
-                        chain.taken = Some(turn.taken);
-                        (chain.index, chain.due) = (turn.next, turn.due);
-                    }
-                }
-                To::Receiver { receiver } => {
-                    if let Some(incident) = self.incidents.get_mut(incident) {
-                        incident.told.insert(receiver.clone());
-                    }
-                }
+        for id in &what.incidents {
+            if let To::User { user, .. } = &what.to
+                && let Some((chain, turn)) = self.chain(*id, user).zip(what.step)
+            {
+                chain.taken = Some(turn.taken);
+                (chain.index, chain.due) = (turn.next, turn.due);
+            }
+            if let Some(incident) = self.incidents.get_mut(id) {
+                tell(incident, what);
             }
         }
         if let To::User { user, contact, .. } = &what.to
@@ -58,15 +54,26 @@ impl State {
         {
             let meter = self.meters.entry(meter_key(user, contact)).or_default();
             let memory = civil::before(at, limits::MEMORY);
-            meter.sent.retain(|sent| *sent > memory);
-            meter.sent.push(at);
+            let sent = if what.occasion == Occasion::Test { &mut meter.tests } else { &mut meter.sent };
+            sent.retain(|sent| *sent > memory);
+            sent.push(at);
             meter.waiting.retain(|(waits, _)| !what.incidents.contains(waits));
         }
         self.deliveries.insert(number, what.clone());
     }
 
+    /// A message is no longer on its way: who was paged by it, if it was a page.
+    fn paged(&mut self, number: u64) -> Option<String> {
+        let what = self.deliveries.remove(&number)?;
+        let is_page = what.is_page();
+        match what.to {
+            To::User { user, .. } if is_page => Some(user),
+            _ => None,
+        }
+    }
+
     fn fail(&mut self, number: u64, incidents: &[u64], retries: &[Retry]) {
-        let Some(Delivery { to: To::User { user, .. }, .. }) = self.deliveries.remove(&number) else {
+        let Some(user) = self.paged(number) else {
             return;
         };
         for incident in incidents {
@@ -79,5 +86,23 @@ impl State {
                 (chain.index, chain.due) = (retry.index, retry.due);
             }
         }
+    }
+}
+
+/// Who is told of the beginning is to be told of the rest, and after the end of nothing.
+fn tell(incident: &mut Incident, what: &Delivery) {
+    let over = what.occasion == Occasion::Resolved;
+    match &what.to {
+        To::Receiver { receiver } if over => drop(incident.told.remove(receiver)),
+        To::Receiver { receiver } => drop(incident.told.insert(receiver.clone())),
+        To::User { user, contact, kind } if Contact::keeps_incidents(kind) => {
+            let contact = (user.clone(), contact.clone());
+            if over {
+                incident.told_contacts.remove(&contact);
+            } else {
+                incident.told_contacts.insert(contact);
+            }
+        }
+        To::User { .. } => {}
     }
 }

@@ -15,8 +15,6 @@ use crate::{
 
 /// Entities whose changes are remembered before the oldest are looked for.
 const MANY_ENTITIES: usize = 1_000;
-/// How long silences that are over can be looked up, as Alertmanager's can.
-const SILENCE_MEMORY: Duration = Duration::from_secs(5 * 86_400);
 
 impl State {
     /// Takes a record in. What it speaks of and is not there is let be.
@@ -38,6 +36,7 @@ impl State {
             | Event::Cancelled { .. } => self.evolve_deliveries(at, &record.event),
             Event::Resolved { incident, .. } => {
                 self.close(*incident);
+                self.merged.retain(|_, whole| whole != incident);
             }
             Event::SilenceSet { .. }
             | Event::SilenceEnded { .. }
@@ -74,7 +73,7 @@ impl State {
                     self.count_change(at, entity);
                 }
             }
-            Event::Merged { incident, into, .. } => self.merge(*incident, *into),
+            Event::Merged { incident, into, told, .. } => self.merge(*incident, *into, *told),
             _ => {}
         }
     }
@@ -95,6 +94,9 @@ impl State {
                 self.no_longer_waits(incidents[0]);
             }
             Event::Retriggered { tracks, .. } | Event::Reassigned { tracks, .. } => {
+                if let Event::Reassigned { to, .. } = event {
+                    incident.given_to = Some(to.clone());
+                }
                 incident.stand = Stand::Triggered;
                 incident.tracks.clone_from(tracks);
                 incident.chains.clear();
@@ -133,7 +135,8 @@ impl State {
     fn hold(&mut self, at: Timestamp, id: u64, reason: &str) {
         let on_its_way = |user: &str| {
             let pending = self.deliveries.values().any(|delivery| {
-                matches!(&delivery.to, To::User { user: to, .. } if to == user) && delivery.incidents == [id]
+                let to_user = matches!(&delivery.to, To::User { user: to, .. } if to == user);
+                to_user && delivery.is_page() && delivery.incidents == [id]
             });
             let prefix = format!("{user}/");
             pending
@@ -157,43 +160,6 @@ impl State {
         }
     }
 
-    fn evolve_settings(&mut self, at: Timestamp, event: &Event) {
-        match event {
-            Event::SilenceSet { id, silence } => {
-                let memory = civil::before(at, SILENCE_MEMORY);
-                self.silences.retain(|_, silence| silence.ends > memory);
-                self.silences.insert(id.clone(), silence.clone());
-            }
-            Event::SilenceEnded { id, .. } => {
-                self.silences.remove(id);
-            }
-            Event::MaintenanceSet { id, by, window } => {
-                self.maintained_by.insert(id.clone(), by.clone());
-                self.maintenance.insert(id.clone(), window.clone());
-            }
-            Event::MaintenanceEnded { id, .. } => {
-                self.maintenance.remove(id);
-                self.maintained_by.remove(id);
-            }
-            Event::OverrideAdded { id, by, substitute } => {
-                self.amendments.by.insert(*id, by.clone());
-                self.last_amendment = self.last_amendment.max(*id);
-                self.amendments.overrides.insert(*id, substitute.clone());
-            }
-            Event::SwapAdded { id, by, swap } => {
-                self.amendments.by.insert(*id, by.clone());
-                self.last_amendment = self.last_amendment.max(*id);
-                self.amendments.swaps.insert(*id, swap.clone());
-            }
-            Event::AmendmentRemoved { id, .. } => {
-                self.amendments.overrides.remove(id);
-                self.amendments.swaps.remove(id);
-                self.amendments.by.remove(id);
-            }
-            _ => {}
-        }
-    }
-
     fn add_symptom(&mut self, at: Timestamp, id: u64, alert: &Alert) {
         let Some(incident) = self.incidents.get_mut(&id) else {
             return;
@@ -210,7 +176,7 @@ impl State {
         }
     }
 
-    fn merge(&mut self, from: u64, into: u64) {
+    fn merge(&mut self, from: u64, into: u64, told: bool) {
         let Some(closed) = self.close(from) else {
             return;
         };
@@ -218,11 +184,15 @@ impl State {
             return;
         };
         target.started = target.started.min(closed.started);
-        target.told.extend(closed.told);
+        if !told {
+            target.told.extend(closed.told);
+        }
         for (entity, symptom) in closed.symptoms {
             self.entities.insert(entity.clone(), into);
             target.symptoms.entry(entity).or_insert(symptom);
         }
+        self.merged.values_mut().filter(|whole| **whole == from).for_each(|whole| *whole = into);
+        self.merged.insert(from, into);
     }
 
     fn close(&mut self, id: u64) -> Option<Incident> {
@@ -246,7 +216,8 @@ impl State {
             incident.quiet_until.iter_mut().for_each(back);
             incident.settles.iter_mut().for_each(back);
         }
-        self.meters.values_mut().flat_map(|meter| &mut meter.sent).for_each(back);
+        let sent = self.meters.values_mut().flat_map(|meter| meter.sent.iter_mut().chain(&mut meter.tests));
+        sent.for_each(back);
     }
 
     fn no_longer_waits(&mut self, id: u64) {
@@ -288,12 +259,14 @@ fn opened(id: u64, alert: &Alert, at: Timestamp, started: Timestamp, tracks: &[T
         started,
         opened: at,
         symptoms: BTreeMap::new(),
+        given_to: None,
         tracks: tracks.to_vec(),
         chains: BTreeMap::new(),
         held: None,
         quiet_until: None,
         settles: None,
         told: BTreeSet::new(),
+        told_contacts: BTreeSet::new(),
     }
 }
 

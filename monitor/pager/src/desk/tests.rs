@@ -165,6 +165,34 @@ async fn what_cannot_be_kept_did_not_happen_is_said_so_and_works_when_there_is_r
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_expires_while_nothing_can_be_kept_gets_time_to_be_said_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("oncall.db");
+    let mut bench = Bench::start(&Storage::File(path.clone()));
+    let expires = Some(Timestamp::from_second(1_772_352_060).unwrap());
+    let alert = Alert { expires, ..Alert::new("service:a", Kind::Critical) };
+    bench.pager.say(Input::Alert(Box::new(alert))).await.unwrap();
+    bench.sending().await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON record BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+        )
+        .unwrap();
+    bench.pass(2);
+    let again = Input::Alert(Box::new(Alert::new("service:b", Kind::Critical)));
+    assert!(matches!(bench.pager.say(again).await, Err(Refusal::NotKept(_))));
+    other.execute_batch("DROP TRIGGER full").unwrap();
+    bench.pass(4);
+    bench.alert("service:c", Kind::Info).await;
+    assert!(bench.pager.picture().state.incident_of("service:a").is_some());
+    bench.pass(6);
+    bench.alert("service:c", Kind::Info).await;
+    assert!(bench.pager.picture().state.incident_of("service:a").is_none());
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_next_contact_method_comes_in_its_time_unless_somebody_acknowledged() {
     let mut bench = Bench::start(&Storage::Memory);
     bench.alert("service:a", Kind::Critical).await;

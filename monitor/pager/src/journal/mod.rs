@@ -21,7 +21,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use wharf_monitor::Storage;
 use wharf_oncall::{Record, State};
 
-pub(crate) use self::read::{deliveries, incident, incidents, last_start, named, records};
+pub(crate) use self::read::{deliveries, incident, incidents, last_start, named, records, whole};
 pub use self::{
     read::{DeliveryQuery, IncidentQuery, RecordQuery, StateQuery},
     rows::{Acknowledged, DeliveryRow, DeliveryState, Document, IncidentRow, IncidentState, Kept, Resolved},

@@ -127,6 +127,19 @@ pub(crate) fn incident(connection: &Connection, id: u64) -> Result<Option<Incide
         .optional()
 }
 
+/// The incident that stands for `id`: itself, or what it became a part of, be that over or not.
+pub(crate) fn whole(connection: &Connection, id: u64) -> Result<Option<IncidentRow>, rusqlite::Error> {
+    let mut found = incident(connection, id)?;
+    // A part is older or younger than the whole, but never becomes its own: the chain ends.
+    while let Some(whole) = found.as_ref().and_then(|row| row.part_of) {
+        match incident(connection, whole)? {
+            Some(row) => found = Some(row),
+            None => break,
+        }
+    }
+    Ok(found)
+}
+
 /// Those of `ids` that there are.
 pub(crate) fn named(connection: &Connection, ids: &[u64]) -> Result<Vec<IncidentRow>, rusqlite::Error> {
     let mut statement = connection.prepare_cached("SELECT body FROM incident WHERE id = ?1")?;

@@ -70,6 +70,9 @@ pub struct IncidentRow {
     pub acknowledged: Option<Acknowledged>,
     /// How it ended.
     pub resolved: Option<Resolved>,
+    /// The incident it became a part of.
+    #[serde(default)]
+    pub part_of: Option<u64>,
     /// By what it is silenced.
     pub held: Option<String>,
     /// How many entities are not well.
@@ -107,6 +110,7 @@ impl IncidentRow {
             opened: incident.opened,
             acknowledged,
             resolved: None,
+            part_of: None,
             held: incident.held.clone(),
             symptoms: summary.symptoms,
             symptoms_ever: incident.symptoms.len(),
@@ -120,7 +124,10 @@ impl IncidentRow {
     pub(crate) fn ended(mut self, record: &Record) -> Self {
         let (by, reason) = match &record.event {
             Event::Resolved { by, reason, .. } => (by.clone(), reason.clone()),
-            Event::Merged { into, reason, .. } => (None, format!("it is a part of #{into}: {reason}")),
+            Event::Merged { into, reason, .. } => {
+                self.part_of = Some(*into);
+                (None, format!("it is a part of #{into}: {reason}"))
+            }
             _ => return self,
         };
         self.state = IncidentState::Resolved;

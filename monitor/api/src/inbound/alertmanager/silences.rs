@@ -34,7 +34,7 @@ pub(super) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> R
         all(&picture).filter(|(_, silence)| is_wanted(&filter, silence)).collect();
     // What holds first, what is over last; within that, what ends first.
     silences.sort_by_key(|(_, silence)| {
-        let over = silence.ends <= now;
+        let over = silence.is_over(now);
         (over, silence.starts > now, silence.ends)
     });
     let shown: Vec<Value> =
@@ -81,11 +81,12 @@ pub(super) async fn set(State(api): State<Api>, headers: HeaderMap, received: Re
         Ok(read) => read,
         Err(answer) => return reply(answer),
     };
-    let known = |id: &String| api.pager.picture().state.silences.contains_key(id);
-    let id = match id {
-        Some(id) if known(&id) => id,
-        Some(id) => return unknown(&id),
-        None => super::super::fresh_name(),
+    let state = api.pager.picture().state;
+    let id = match id.map(|id| (state.silences.get(&id).map(|silence| silence.is_over(api.now())), id)) {
+        Some((Some(false), id)) => id,
+        Some((None, id)) => return unknown(&id),
+        // One that is over stays so, as Alertmanager's do.
+        Some((Some(true), _)) | None => super::super::fresh_name(),
     };
     match api.pager.say(Input::Silence { id: id.clone(), silence }).await {
         Ok(()) => fresh(json!({ "silenceID": id })),
