@@ -214,22 +214,23 @@ impl Follower {
     fn update_members(&self, service: &mut Service, name: &str, state: &State) -> Vec<String> {
         let mut newcomers = Vec::new();
         let mut before = std::mem::take(&mut service.members);
-        let context = Context {
-            now: self.now,
-            started: self.started,
-            grace: self.rules.grace,
-            first_failures: &self.first_failures,
-            known_down: service.known_down,
-        };
         for health in state.service_health(name) {
             let key = (health.instance.node.clone(), health.instance.id.clone());
             let old = before.remove(&key);
+            let context = Context {
+                now: self.now,
+                started: self.started,
+                grace: self.rules.grace,
+                first_failures: &self.first_failures,
+                known_down: service.known_down || service.misses(&key),
+            };
             if old.as_ref().is_none_or(|old| old.created != health.instance.created) {
                 newcomers.push(deployed(health.instance, old.is_some()));
             }
             let member = Member::seen(old.as_ref(), &health, &context);
             service.members.insert(key, member);
         }
+        service.find();
         // An instance that only changed its service's name has neither ended nor died.
         before.retain(|(node, id), _| state.instance(node, id).is_none());
         service.lose(before, state, self.now, self.rules.forget_after);

@@ -23,6 +23,8 @@ pub(super) struct Current {
 /// An instance that died and is missed.
 #[derive(Debug)]
 pub(super) struct Missed {
+    /// Who; `None`: all that an earlier life of the process knew, whoever they were.
+    key: Option<Key>,
     standing: Standing,
     until: Timestamp,
 }
@@ -47,6 +49,7 @@ impl Service {
     /// Down before and not seen since: missed, from now on.
     pub(super) fn restored(restored: Restored, now: Timestamp, forget_after: Duration) -> Self {
         let missed = restored.down.clone().map(|reason| Missed {
+            key: None,
             standing: Standing { kind: Kind::Failing, since: now, reason },
             until: now.after(forget_after),
         });
@@ -71,17 +74,33 @@ impl Service {
         forget_after: Duration,
     ) {
         let lost = gone.len();
-        let died = gone
-            .into_iter()
-            .filter_map(|((node, id), member)| member.gone(&id, state.departure(&node, &id), now));
+        let died = gone.into_iter().filter_map(|(key, member)| {
+            let standing = member.gone(&key.1, state.departure(&key.0, &key.1), now)?;
+            Some(Missed { key: Some(key), standing, until: now.after(forget_after) })
+        });
         let before = self.missed.len();
-        self.missed.extend(died.map(|standing| Missed { standing, until: now.after(forget_after) }));
+        self.missed.extend(died);
         let ended = lost > self.missed.len() - before;
         if ended && self.members.is_empty() {
             // Whoever told the last one to leave does not miss the others either.
             self.missed.clear();
         }
         self.missed.retain(|missed| now < missed.until);
+    }
+
+    /// Is this instance missed?
+    pub(super) fn misses(&self, key: &Key) -> bool {
+        self.missed.iter().any(|missed| missed.key.as_ref() == Some(key))
+    }
+
+    /// Nobody who is there again is missed, and who stood in for those of an earlier life gives way to the first of
+    /// them: each instance counts once.
+    pub(super) fn find(&mut self) {
+        let Self { missed, members, .. } = self;
+        missed.retain(|missed| match &missed.key {
+            Some(key) => !members.contains_key(key),
+            None => members.is_empty(),
+        });
     }
 
     pub(super) fn judge(&mut self, rules: Rules, now: Timestamp) -> Verdict {

@@ -20,9 +20,16 @@ impl World {
     }
 
     fn restored<const N: usize>(restored: [Restored; N]) -> Self {
+        let mut world = Self::unseen_yet(restored);
+        world.look(0);
+        world
+    }
+
+    /// Nobody has looked since the process began.
+    fn unseen_yet<const N: usize>(restored: [Restored; N]) -> Self {
         let follower = Follower::new(RULES, Timestamp(0), restored);
         let mut world = Self { state: State::default(), follower, heard: Vec::new(), reason: String::new() };
-        world.commit(0, vec![Command::PutNode(Node::new("n", "127.0.0.1"))]);
+        world.unseen(0, vec![Command::PutNode(Node::new("n", "127.0.0.1"))]);
         world
     }
 
@@ -317,6 +324,31 @@ fn a_service_that_was_down_before_the_restart_and_is_absent_is_still_missed() {
     assert_eq!(world.heard.len(), 1, "no grace: it was down before");
     world.commit(20, says("a", Passing));
     assert_eq!(world.last(), (20, Up, false));
+}
+
+#[test]
+fn who_comes_back_after_a_restart_takes_the_place_of_who_was_missed_and_reasons_do_not_nest() {
+    let mut reason = "refused".to_owned();
+    for _ in 0..3 {
+        let down = Some(reason.clone());
+        let mut world = World::unseen_yet([Restored { service: "web".into(), gap: Timestamp(-500), down }]);
+        world.commit(10, registered("a", Critical));
+        assert_eq!(world.reason, "instance `a`: check `c-a` is critical");
+        reason.clone_from(&world.reason);
+        world.commit(20, says("a", Passing));
+        assert_eq!(world.reason, "1 of 1 instance passes");
+    }
+}
+
+#[test]
+fn an_instance_that_died_and_comes_back_is_not_counted_twice() {
+    let mut world = World::new();
+    world.commit(10, registered("a", Passing));
+    world.commit(20, removed("a"));
+    world.commit(30, registered("a", Critical));
+    assert_eq!(world.heard, [(10, Up, false), (20, Down, false)], "back, but no cure: no grace either");
+    world.commit(40, says("a", Passing));
+    assert_eq!((world.last(), &*world.reason), ((40, Up, false), "1 of 1 instance passes"));
 }
 
 #[test]
