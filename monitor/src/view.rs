@@ -63,6 +63,12 @@ impl ServiceState {
     pub fn is_tested(self) -> bool {
         matches!(self, Self::Up | Self::Down)
     }
+
+    /// Is an outage over once this follows it? Pauses, and time in which nobody looked, show nothing of the kind: what
+    /// is down before them and down after them is one outage, though its time down does not include them.
+    pub fn ends_outage(self) -> bool {
+        matches!(self, Self::Up | Self::Starting)
+    }
 }
 
 impl std::fmt::Display for ServiceState {
