@@ -42,6 +42,11 @@ impl Maintenance {
         true
     }
 
+    /// Is the service in a window then?
+    pub(super) fn covers(&self, name: &str, state: &State, at: Timestamp) -> bool {
+        !self.all.is_empty() && self.all.active(name, &tags(name, state), at).is_some()
+    }
+
     /// If the service is in a window: what counts instead of its verdict. Also sets when to look again, and from
     /// when on its failures count.
     pub(super) fn excuse(
@@ -54,7 +59,7 @@ impl Maintenance {
         if self.all.is_empty() && service.window_ends.is_none() {
             return None;
         }
-        let tags: Vec<&str> = state.service(name).flat_map(|one| &one.tags).map(String::as_str).collect();
+        let tags = tags(name, state);
         let next = self.all.next_change(name, &tags, now);
         service.deadline = service.deadline.into_iter().chain(next).min();
         match self.all.active(name, &tags, now) {
@@ -72,4 +77,8 @@ impl Maintenance {
             }
         }
     }
+}
+
+fn tags<'a>(name: &str, state: &'a State) -> Vec<&'a str> {
+    state.service(name).flat_map(|one| &one.tags).map(String::as_str).collect()
 }

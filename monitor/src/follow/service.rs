@@ -3,11 +3,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use wharf_catalog::{Check, State, Status, Timestamp};
+use wharf_catalog::{Outcome, State, Timestamp};
 
-use super::{Restored, Rules};
+use super::{Restored, Rules, roster::Roster};
 use crate::{
-    member::{FirstFailures, Key, Member, failing_since, say},
+    member::{Key, Member},
     verdict::{Kind, Standing, Verdict, judge},
     view::ServiceState,
 };
@@ -18,6 +18,15 @@ pub(super) struct Current {
     pub(super) state: ServiceState,
     pub(super) from: Timestamp,
     pub(super) reason: String,
+    /// The state before it.
+    pub(super) was: ServiceState,
+}
+
+impl Current {
+    /// What it was at a moment that is not long ago.
+    pub(super) fn at(&self, at: Timestamp) -> ServiceState {
+        if at < self.from { self.was } else { self.state }
+    }
 }
 
 /// An instance that died and is missed.
@@ -43,6 +52,10 @@ pub(super) struct Service {
     pub(super) window_ends: Option<Timestamp>,
     /// What its checks said before this does not count: it was in a maintenance window.
     pub(super) floor: Timestamp,
+    /// Which of its instances are news.
+    pub(super) roster: Roster,
+    /// What its instances warn of, as it was told with its state.
+    pub(super) warning: String,
 }
 
 impl Service {
@@ -58,8 +71,10 @@ impl Service {
                 state: ServiceState::Unmonitored,
                 from: restored.gap,
                 reason: String::new(),
+                was: ServiceState::Unmonitored,
             }),
             known_down: missed.is_some(),
+            roster: Roster::inherited(),
             missed: missed.into_iter().collect(),
             ..Self::default()
         }
@@ -74,18 +89,26 @@ impl Service {
         forget_after: Duration,
     ) {
         let lost = gone.len();
-        let died = gone.into_iter().filter_map(|(key, member)| {
-            let standing = member.gone(&key.1, state.departure(&key.0, &key.1), now)?;
-            Some(Missed { key: Some(key), standing, until: now.after(forget_after) })
-        });
         let before = self.missed.len();
-        self.missed.extend(died);
+        for (key, member) in gone {
+            match member.gone(&key.1, state.departure(&key.0, &key.1), now) {
+                Some(standing) => {
+                    self.missed.push(Missed { key: Some(key), standing, until: now.after(forget_after) });
+                }
+                None => self.roster.strike(&key),
+            }
+        }
         let ended = lost > self.missed.len() - before;
         if ended && self.members.is_empty() {
             // Whoever told the last one to leave does not miss the others either.
             self.missed.clear();
         }
         self.missed.retain(|missed| now < missed.until);
+    }
+
+    /// The instance that an outcome is about.
+    pub(super) fn member(&self, outcome: &Outcome) -> Option<&Member> {
+        self.members.get(&(outcome.node.clone(), outcome.instance.clone()?))
     }
 
     /// Is this instance missed?
@@ -111,6 +134,10 @@ impl Service {
             self.missed.clear();
             self.known_down = false;
         }
+        let warning = self.warning();
+        if verdict.state == ServiceState::Up && !warning.is_empty() {
+            verdict.reason = format!("{}; {warning}", verdict.reason);
+        }
         let over = self.members.is_empty() && self.missed.is_empty();
         if over && self.current.as_ref().is_some_and(|current| current.state == ServiceState::Down) {
             "missed for too long, or ended on purpose".clone_into(&mut verdict.reason);
@@ -119,29 +146,32 @@ impl Service {
         self.deadline = graces.chain(self.missed.iter().map(|missed| missed.until)).min();
         verdict
     }
-}
 
-pub(super) fn judge_check(
-    check: &Check,
-    member: Option<&Member>,
-    first_failures: &FirstFailures,
-    now: Timestamp,
-) -> Verdict {
-    let excuse = member.and_then(|member| match member.standing.kind {
-        Kind::Maintenance => Some((ServiceState::Paused, &member.standing)),
-        Kind::Draining => Some((ServiceState::Unmonitored, &member.standing)),
-        Kind::Starting if check.status != Status::Passing => Some((ServiceState::Starting, &member.standing)),
-        Kind::Passing | Kind::Starting | Kind::Failing => None,
-    });
-    if let Some((state, standing)) = excuse {
-        return Verdict { state, since: standing.since, reason: standing.reason.clone() };
+    /// What an instance that passes all the same warns of.
+    fn warning(&self) -> String {
+        let passing =
+            self.members.values().map(|member| &member.standing).filter(|s| s.kind == Kind::Passing);
+        let warning = passing.map(|standing| &standing.reason).find(|reason| !reason.is_empty());
+        warning.cloned().unwrap_or_default()
     }
-    let (state, since) = match check.status {
-        Status::Passing => (ServiceState::Up, check.status_since),
-        Status::Warning | Status::Critical => (ServiceState::Down, failing_since(check, first_failures)),
-    };
-    let since = member.map_or(since, |member| member.within(since, now));
-    Verdict { state, since, reason: say(check) }
+
+    /// If `verdict` is news: when it began to hold. A warning that comes, changes or goes makes the state that is in
+    /// force be told again, with its reason, as of its beginning.
+    pub(super) fn turn(
+        &mut self,
+        verdict: Verdict,
+        started: Timestamp,
+        now: Timestamp,
+    ) -> Option<(Timestamp, Verdict)> {
+        let warning = self.warning();
+        let told = std::mem::replace(&mut self.warning, warning);
+        match &self.current {
+            Some(current) if [current.state, verdict.state] == [ServiceState::Up; 2] => {
+                (told != self.warning).then_some((current.from, verdict))
+            }
+            current => turn(current.as_ref(), verdict, started, now),
+        }
+    }
 }
 
 /// If `verdict` is news: when it began to hold.

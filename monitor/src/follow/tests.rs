@@ -68,16 +68,12 @@ impl World {
     }
 
     fn outcome(&mut self, at: i64, id: &str, status: Status) {
-        self.follower.note(&Outcome {
-            node: "n".into(),
-            check: format!("c-{id}").into(),
-            instance: Some(id.into()),
-            service: "web".into(),
-            status,
-            at: Timestamp(at),
-            response_time: None,
-            output: "".into(),
-        });
+        self.follower.note(&run(at, id, status));
+    }
+
+    /// A run of the check of `id`, as it counts.
+    fn admitted(&self, at: i64, id: &str, status: Status) -> Option<Status> {
+        self.follower.admit(run(at, id, status)).map(|outcome| outcome.status)
     }
 
     fn last(&self) -> (i64, ServiceState, bool) {
@@ -85,8 +81,21 @@ impl World {
     }
 }
 
+fn run(at: i64, id: &str, status: Status) -> Outcome {
+    Outcome {
+        node: "n".into(),
+        check: format!("c-{id}").into(),
+        instance: Some(id.into()),
+        service: "web".into(),
+        status,
+        at: Timestamp(at),
+        response_time: None,
+        output: "".into(),
+    }
+}
+
 fn instance(id: &str) -> Command {
-    Command::PutInstance(Instance::new("n", id, "web"))
+    Command::PutInstance(Instance { port: 80, ..Instance::new("n", id, "web") })
 }
 
 /// An instance with a check `c-<id>` in this status.
@@ -479,4 +488,149 @@ fn a_deploy_is_marked_and_the_first_instance_is_none() {
     world.commit(300, vec![withdraw, put]);
     assert_eq!(&*world.follower.take_marks()[0].text, "instance `a` was replaced");
     assert_eq!(world.heard.len(), 1, "its history goes on: {:?}", world.heard);
+}
+
+/// As [`registered`], but without a port.
+fn looked_at(id: &str, status: Status) -> Vec<Command> {
+    let mut commands = registered(id, status);
+    commands[0] = Command::PutInstance(Instance::new("n", id, "web"));
+    commands
+}
+
+#[test]
+fn a_service_that_was_stopped_before_its_successor_started_is_deployed_all_the_same() {
+    let mut world = World::new();
+    world.commit(100, registered("rd-1", Passing));
+    world.commit(200, vec![Command::WithdrawInstance("n".into(), "rd-1".into())]);
+    assert_eq!(world.last(), (200, Unmonitored, true));
+    world.commit(300, registered("rd-2", Passing));
+    let marks = world.follower.take_marks();
+    assert_eq!(marks.len(), 1, "{marks:?}");
+    assert_eq!((marks[0].at.0, &*marks[0].text), (300, "instance `rd-2` came"));
+}
+
+#[test]
+fn an_instance_that_crashed_and_comes_back_is_no_deploy_even_when_it_was_forgotten() {
+    let mut world = World::new();
+    world.commit(100, registered("a", Passing));
+    world.commit(200, removed("a"));
+    world.commit(300, registered("a", Passing));
+    world.commit(400, removed("a"));
+    world.advance(1_400);
+    assert_eq!(world.last(), (1_400, Unmonitored, true));
+    world.commit(1_500, registered("a", Passing));
+    assert_eq!(world.follower.take_marks(), []);
+    world.commit(1_600, registered("b", Passing));
+    assert_eq!(world.follower.take_marks().len(), 1);
+}
+
+#[test]
+fn what_was_replaced_while_wharf_was_away_is_told_by_the_checks_it_knew() {
+    let known: BTreeSet<Key> = [("n".into(), "c-a".into())].into();
+    for (came, told) in [("a", 0), ("b", 1)] {
+        let restored = Restored { service: "web".into(), gap: Timestamp(-500), down: None };
+        let mut world = World::unseen_yet([restored]);
+        world.follower = world.follower.with_memory_of(known.clone());
+        world.commit(10, registered(came, Passing));
+        assert_eq!(world.follower.take_marks().len(), told, "{came}");
+    }
+    let mut world = World::unseen_yet([]);
+    world.commit(10, registered("a", Passing));
+    assert_eq!(world.follower.take_marks(), [], "nobody has ever seen this one");
+}
+
+#[test]
+fn a_warning_of_what_takes_no_traffic_is_told_and_no_outage() {
+    let mut world = World::new();
+    world.commit(10, looked_at("a", Passing));
+    world.outcome(20, "a", Warning);
+    assert_eq!(world.admitted(20, "a", Warning), Some(Passing));
+    world.commit(20, says("a", Warning));
+    assert_eq!(world.reason, "1 of 1 instance passes; instance `a`: check `c-a` is warning: warning");
+    world.commit(30, says("a", Passing));
+    assert_eq!(world.reason, "1 of 1 instance passes");
+    assert_eq!(world.heard, [(10, Up, false); 3], "the same state, told again");
+    world.outcome(40, "a", Warning);
+    world.commit(40, says("a", Warning));
+    world.outcome(90, "a", Critical);
+    world.commit(90, says("a", Critical));
+    assert_eq!(world.last(), (90, Down, false), "not since it warned");
+    assert_eq!(world.reason, "instance `a`: check `c-a` is critical: critical");
+    assert_eq!(world.admitted(90, "a", Critical), Some(Critical));
+}
+
+#[test]
+fn a_service_that_only_warns_from_the_first_is_up_with_its_check() {
+    let mut world = World::new();
+    world.unseen(10, looked_at("a", Warning));
+    let heard = world.follower.observe(Timestamp(15), Arc::new(world.state.clone()));
+    assert_eq!(heard.iter().map(|t| t.state).collect::<Vec<_>>(), [Up, Up], "{heard:?}");
+}
+
+#[test]
+fn runs_do_not_count_while_their_check_is_excused() {
+    let mut world = World::new();
+    world.commit(10, [registered("a", Passing), registered("b", Passing)].concat());
+    world.commit(20, told("a", "disk"));
+    assert_eq!(world.admitted(21, "a", Critical), None);
+    assert_eq!(world.admitted(19, "a", Critical), Some(Critical), "it is from before");
+    assert_eq!(world.admitted(21, "b", Critical), Some(Critical));
+    world.commit(30, lifted("a"));
+    world.commit(40, told("a", "draining: container got SIGTERM"));
+    assert_eq!(world.admitted(41, "a", Passing), None);
+    world.commit(50, registered("c", Critical));
+    assert_eq!(world.admitted(51, "c", Critical), None, "it starts");
+    assert_eq!(world.admitted(51, "c", Passing), Some(Passing), "and this ends it");
+}
+
+mod figures {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Which runs count is what the states say in the end, read one by one.
+        #[test]
+        fn runs_count_if_and_only_if_their_check_was_tested_at_that_time(
+            from in 50_i64..300, length in 1_i64..200,
+            steps in prop::collection::vec((1_i64..40, 0..6, any::<bool>()), 1..60),
+        ) {
+            let mut world = World::new();
+            let window = Timestamp(from)..Timestamp(from + length);
+            let text = |at: Timestamp| jiff::Timestamp::from_millisecond(at.0).unwrap().to_string();
+            let text = format!(r#"{{"name":"w","from":"{}","to":"{}"}}"#, text(window.start), text(window.end));
+            world.follower = Follower::new(RULES, Timestamp(0), []).with_maintenance(windows(&text));
+            let (mut now, mut states, mut runs) = (1, Vec::new(), Vec::new());
+            let mut hear = |transitions: Vec<Transition>| {
+                let ours = |t: &Transition| matches!(&t.subject, Subject::Check((_, id)) if &**id == "c-a");
+                states.extend(transitions.into_iter().filter(ours).map(|t| (t.from.0, t.state)));
+            };
+            world.unseen(now, registered("a", Passing));
+            hear(world.follower.observe(Timestamp(now), Arc::new(world.state.clone())));
+            for (step, what, passes) in steps {
+                now += step;
+                let status = if passes { Passing } else { Critical };
+                // As the recorder does: what is due comes first.
+                if world.follower.next_deadline().is_some_and(|deadline| deadline.0 <= now) {
+                    hear(world.follower.advance(Timestamp(now)));
+                }
+                match what {
+                    0 => world.unseen(now, told("a", "disk")),
+                    1 => world.unseen(now, lifted("a")),
+                    2 => world.unseen(now, told("a", "draining: SIGTERM")),
+                    _ => {
+                        let run = run(now, "a", status);
+                        world.follower.note(&run);
+                        runs.push((now, world.follower.admit(run).is_some()));
+                        world.unseen(now, says("a", status));
+                    }
+                }
+                hear(world.follower.observe(Timestamp(now), Arc::new(world.state.clone())));
+            }
+            for (at, counted) in runs {
+                let state = states.iter().rev().find(|(from, _)| *from <= at).unwrap().1;
+                prop_assert_eq!(counted, state.is_tested(), "at {} in {:?}", at, states);
+            }
+        }
+    }
 }
