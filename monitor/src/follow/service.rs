@@ -48,6 +48,8 @@ pub(super) struct Service {
     pub(super) deadline: Option<Timestamp>,
     /// Down when an earlier life of the process ended.
     pub(super) known_down: bool,
+    /// When the next maintenance window that is known begins (or one ends).
+    pub(super) window_begins: Option<Timestamp>,
     /// It is in a maintenance window, up to here as far as is known.
     pub(super) window_ends: Option<Timestamp>,
     /// What its checks said before this does not count: it was in a maintenance window.
