@@ -62,6 +62,7 @@ pub(crate) struct Transition {
 /// The rules services are judged by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
+    /// Of services that say nothing else.
     pub(crate) min_healthy: usize,
     pub(crate) grace: Duration,
     pub(crate) forget_after: Duration,
@@ -255,6 +256,7 @@ impl Follower {
             let member = Member::seen(old.as_ref(), &health, &context);
             service.members.insert(key, member);
         }
+        service.ask(name, state);
         service.find();
         service.roster.see(service.members.keys());
         // An instance that only changed its service's name has neither ended nor died.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use wharf_catalog::{Outcome, State, Timestamp};
+use wharf_catalog::{InstanceHealth, Outcome, State, Timestamp};
 
 use super::{Restored, Rules, roster::Roster};
 use crate::{
@@ -11,6 +11,11 @@ use crate::{
     verdict::{Kind, Standing, Verdict, judge},
     view::ServiceState,
 };
+
+/// Key of an instance's meta: how many instances of its service have to pass (label `SERVICE_MIN_HEALTHY`).
+const MIN_HEALTHY: &str = "min_healthy";
+/// Key of a node's meta: what is on it is outside.
+const EXTERNAL_NODE: &str = "external-node";
 
 /// A state that is in force.
 #[derive(Debug, Clone)]
@@ -54,6 +59,8 @@ pub(super) struct Service {
     pub(super) window_ends: Option<Timestamp>,
     /// What its checks said before this does not count: it was in a maintenance window.
     pub(super) floor: Timestamp,
+    /// How many of its instances have to pass, where that is not what the settings say of all services.
+    pub(super) min_healthy: Option<usize>,
     /// Which of its instances are news.
     pub(super) roster: Roster,
     /// What its instances warn of, as it was told with its state.
@@ -108,6 +115,22 @@ impl Service {
         self.missed.retain(|missed| now < missed.until);
     }
 
+    /// Takes over how many have to pass: the largest number that an instance asks for, which stays while all are
+    /// missed. Where none asks and all are outside, or have no port, it is one: such services mostly are single, and
+    /// what the settings ask of all others would make them down for ever.
+    pub(super) fn ask(&mut self, name: &str, state: &State) {
+        if self.members.is_empty() {
+            return;
+        }
+        let asked = |health: InstanceHealth<'_>| health.instance.meta.get(MIN_HEALTHY)?.trim().parse().ok();
+        let is_outside = |health: InstanceHealth<'_>| {
+            let node = health.node.meta.get(EXTERNAL_NODE).is_some_and(|value| value == "true");
+            node || health.instance.port == 0
+        };
+        let largest = state.service_health(name).filter_map(asked).max();
+        self.min_healthy = largest.or_else(|| state.service_health(name).all(is_outside).then_some(1));
+    }
+
     /// The instance that an outcome is about.
     pub(super) fn member(&self, outcome: &Outcome) -> Option<&Member> {
         self.members.get(&(outcome.node.clone(), outcome.instance.clone()?))
@@ -131,7 +154,7 @@ impl Service {
     pub(super) fn judge(&mut self, rules: Rules, now: Timestamp) -> Verdict {
         let members = self.members.values().map(|member| &member.standing);
         let standings: Vec<_> = members.chain(self.missed.iter().map(|missed| &missed.standing)).collect();
-        let mut verdict = judge(&standings, rules.min_healthy, now);
+        let mut verdict = judge(&standings, self.min_healthy.unwrap_or(rules.min_healthy), now);
         if verdict.state == ServiceState::Up {
             self.missed.clear();
             self.known_down = false;

@@ -651,3 +651,38 @@ mod figures {
         }
     }
 }
+
+#[test]
+fn a_service_says_how_many_of_its_instances_have_to_pass_and_the_largest_number_holds() {
+    let asks = |id: &str, number: &str| {
+        let meta = [("min_healthy".to_owned(), number.to_owned())].into();
+        let instance = Instance { port: 80, meta, ..Instance::new("n", id, "web") };
+        [vec![Command::PutInstance(instance)], registered(id, Passing).split_off(1)].concat()
+    };
+    let mut world = World::new();
+    world.commit(10, [asks("a", "2"), asks("b", "nonsense"), registered("c", Passing)].concat());
+    world.commit(20, says("a", Critical));
+    assert_eq!(world.last(), (10, Up, false), "two still pass");
+    world.commit(30, says("b", Critical));
+    assert_eq!(world.last(), (30, Down, false));
+    world.commit(40, asks("c", "1"));
+    assert_eq!(world.last(), (30, Down, false), "the largest number holds");
+    world.commit(50, asks("a", ""));
+    assert_eq!(world.last(), (50, Up, false));
+}
+
+#[test]
+fn what_the_settings_ask_of_all_is_not_asked_of_what_is_outside() {
+    let rules = Rules { min_healthy: 2, ..RULES };
+    let single = |commands: Vec<Command>| {
+        let mut world = World::new();
+        world.follower = Follower::new(rules, Timestamp(0), []);
+        world.commit(10, commands);
+        world.last().1
+    };
+    assert_eq!(single(looked_at("a", Passing)), Up);
+    assert_eq!(single(registered("a", Passing)), Down);
+    let outside =
+        Node { meta: [("external-node".to_owned(), "true".to_owned())].into(), ..Node::new("n", "::1") };
+    assert_eq!(single([vec![Command::PutNode(outside)], registered("a", Passing)].concat()), Up);
+}
