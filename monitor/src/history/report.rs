@@ -2,7 +2,9 @@
 //!
 //! Periods are those of the calendar in a time zone, cut where the window begins and ends. Every figure is worked
 //! out from counts and sums of that period: a day is not a mean of hours. Tests are counted by the hour they fell
-//! into; where a zone's offset is no whole hour, an hour belongs to the period it begins in.
+//! into, and by the minute in hours that no single period has for itself: where the window begins and ends, and at
+//! midnight in zones whose offset is no whole hour. Where minutes are no longer kept, such an hour belongs to the
+//! period it begins in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +16,7 @@ use wharf_catalog::Timestamp;
 use super::{History, HistoryError, Looker};
 use crate::{
     ledger::read,
-    rollup::{Bucket, HOUR, floor},
+    rollup::{Bucket, HOUR, MINUTE, floor, oldest_minutes},
     uptime::tally,
     view::{ImportedStretch, Interval, ServiceState, Window},
 };
@@ -183,19 +185,7 @@ impl Looker {
         tests: Tests,
     ) -> Result<Report, rusqlite::Error> {
         let intervals = read::intervals(connection, id, window)?;
-        let mut buckets: BTreeMap<usize, Bucket> = BTreeMap::new();
-        let hours = floor(window.from, HOUR)..window.to.0;
-        let add = |at: i64, bucket: &Bucket| {
-            // The window may begin within the first hour.
-            let at = at.max(window.from.0);
-            let period = periods.partition_point(|period| period.to.0 <= at);
-            buckets.entry(period).or_default().merge(bucket);
-        };
-        match tests {
-            Tests::ByDay => read::each_day_or_hour(connection, id, &hours, add)?,
-            Tests::ByHour => read::each_hour(connection, id, &hours, add)?,
-            Tests::Unread => {}
-        }
+        let buckets = self.tests(connection, id, window, periods, tests)?;
         let mut whole = Bucket::default();
         buckets.values().for_each(|bucket| whole.merge(bucket));
         let empty = Bucket::default();
@@ -215,6 +205,52 @@ impl Looker {
             imported: read::imports(connection, id)?,
             intervals,
         })
+    }
+
+    /// The tests of each period that has some.
+    fn tests(
+        &self,
+        connection: &Connection,
+        id: i64,
+        window: Window,
+        periods: &[Window],
+        tests: Tests,
+    ) -> Result<BTreeMap<usize, Bucket>, rusqlite::Error> {
+        let mut buckets: BTreeMap<usize, Bucket> = BTreeMap::new();
+        let shared = self.shared_hours(periods);
+        let mut add = |at: i64, bucket: &Bucket| {
+            // The window may begin within the first hour, or minute.
+            let at = at.max(window.from.0);
+            let period = periods.partition_point(|period| period.to.0 <= at);
+            buckets.entry(period).or_default().merge(bucket);
+        };
+        // Days are summed up with all their hours: the first and the last of the window are no part of any.
+        let (first, last) = (floor(window.from, HOUR), floor(window.to, HOUR));
+        let from = if shared.contains(&first) { first + HOUR } else { first };
+        let hours = from..if shared.contains(&last) { last } else { window.to.0 };
+        match tests {
+            Tests::Unread => return Ok(buckets),
+            Tests::ByDay => read::each_day_or_hour(connection, id, &hours, &mut add)?,
+            Tests::ByHour => read::each_hour(connection, id, &hours, |at, bucket| {
+                if !shared.contains(&at) {
+                    add(at, bucket);
+                }
+            })?,
+        }
+        for hour in shared {
+            let minutes = hour.max(floor(window.from, MINUTE))..(hour + HOUR).min(window.to.0);
+            read::each_bucket(connection, "minute", id, &minutes, &mut add)?;
+        }
+        Ok(buckets)
+    }
+
+    /// Hours that a period begins or ends within, as far as their minutes are kept. The hour that is not over yet is
+    /// whole: nothing comes after it.
+    fn shared_hours(&self, periods: &[Window]) -> BTreeSet<i64> {
+        let oldest = oldest_minutes(self.now, self.minutes_kept);
+        let edges = periods.iter().flat_map(|period| [period.from, period.to]);
+        let within = edges.filter(|edge| *edge < self.now && edge.0 % HOUR != 0);
+        within.map(|edge| floor(edge, HOUR)).filter(|hour| *hour >= oldest).collect()
     }
 
     fn period(&self, intervals: &[Interval], period: Window, bucket: &Bucket) -> Period {
@@ -311,5 +347,92 @@ mod tests {
         assert_eq!(periods(backwards, Per::Day, &TimeZone::UTC), Ok(vec![]));
         let absurd = Window { from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
         assert!(periods(absurd, Per::Year, &TimeZone::UTC).is_err());
+    }
+
+    mod figures {
+        use std::time::Duration;
+
+        use proptest::prelude::*;
+        use wharf_catalog::{Outcome, Status};
+
+        use super::*;
+        use crate::{
+            Storage,
+            ledger::{
+                Ledger, fill,
+                write::{self, Subjects, Written},
+            },
+            rollup::DAY,
+        };
+
+        const NOW: i64 = 20_600 * DAY + 7 * HOUR + 13 * MINUTE + 5;
+        const KEPT: Duration = Duration::from_secs(2 * 86_400);
+
+        /// The periods of a report about runs at these times, each with its count of tests.
+        fn counted(runs: &[i64], window: Window, per: Per, zone: &TimeZone) -> Vec<(Window, u64)> {
+            let (ledger, mut pen) = Ledger::open(&Storage::Memory).unwrap();
+            let runs: Vec<_> = runs
+                .iter()
+                .map(|at| Outcome {
+                    node: "n".into(),
+                    check: "c".into(),
+                    instance: None,
+                    service: "web".into(),
+                    status: Status::Passing,
+                    at: Timestamp(*at),
+                    response_time: None,
+                    output: "".into(),
+                })
+                .collect();
+            pen.with(|c| {
+                let (mut subjects, mut written) = (Subjects::default(), Written::default());
+                write::samples(c, &mut subjects, &runs, KEPT, &mut written).unwrap();
+                fill::pack(c, &"web".into(), &("n".into(), "c".into()), Timestamp(NOW)).unwrap();
+            });
+            let looker = Looker { now: Timestamp(NOW), samples_kept: KEPT, minutes_kept: KEPT };
+            let periods = periods(window, per, zone).unwrap();
+            let by_day = per != Per::Hour && *zone == TimeZone::UTC;
+            let tests = if by_day { Tests::ByDay } else { Tests::ByHour };
+            let report = ledger.read(|c| {
+                let id = read::service(c, "web")?.unwrap_or(0);
+                looker.report(c, id, "web".to_owned(), window, &periods, tests)
+            });
+            let report = report.unwrap();
+            let told: Vec<_> =
+                report.periods.iter().map(|p| (Window { from: p.from, to: p.to }, p.tests)).collect();
+            assert_eq!(report.total.tests, told.iter().map(|(_, tests)| tests).sum::<u64>());
+            told
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig::with_cases(64))]
+            /// Counted one by one, by the minute they fell into; in the older half of the window, of which no minutes
+            /// are kept, by the hour.
+            #[test]
+            fn tests_belong_to_the_period_of_their_minute_in_every_zone(
+                runs in prop::collection::vec(0..3 * DAY, 0..200),
+                (from, to) in (0..3 * DAY, 0..=DAY),
+                per in prop::sample::select(vec![Per::Hour, Per::Day]),
+                zone in prop::sample::select(vec!["UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"]),
+            ) {
+                let runs: Vec<_> = runs.into_iter().map(|ago| NOW - ago).collect();
+                let window = Window { from: Timestamp(NOW - DAY - from), to: Timestamp(NOW - to) };
+                let zone = TimeZone::get(zone).unwrap();
+                let oldest = oldest_minutes(Timestamp(NOW), KEPT);
+                for (period, tests) in counted(&runs, window, per, &zone) {
+                    let is_within = |at: &&i64| {
+                        let is_old = floor(Timestamp(**at), HOUR) < oldest;
+                        let at = floor(Timestamp(**at), if is_old { HOUR } else { MINUTE });
+                        // What the window only begins within is of its first period.
+                        let is_cut = at < window.from.0
+                            && at + if is_old { HOUR } else { MINUTE } > window.from.0;
+                        let at = if is_cut { window.from.0 } else { at };
+                        period.from.0 <= at && at < period.to.0
+                    };
+                    let exact = runs.iter().filter(is_within).count() as u64;
+                    prop_assert_eq!(tests, exact, "{:?}", period);
+                }
+            }
+        }
     }
 }
