@@ -3,7 +3,7 @@
 //! Pure. A service is up while at least `min_healthy` of its instances pass, where passing means what it
 //! means for traffic ([`wharf_catalog::Health::takes_traffic`]): a service that no request can reach is
 //! down, whatever its checks call it. (To what has no port a warning does nothing: it passes.) Instances in maintenance, on their way out or still starting are
-//! excused: they do not count as failures, but alone they do not make a service up either.
+//! excused: each lowers the number that has to pass by one, though not below one; alone they do not make a service up.
 
 use wharf_catalog::Timestamp;
 
