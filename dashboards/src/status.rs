@@ -240,7 +240,7 @@ fn outages(intervals: &[Interval]) -> Vec<(Timestamp, Option<Timestamp>)> {
     let mut outages: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
     let mut is_open = false;
     for interval in intervals {
-        is_open &= !interval.state.ends_outage();
+        is_open &= !interval.ends_outage();
         if interval.state != ServiceState::Down {
             continue;
         }

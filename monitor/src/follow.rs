@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use wharf_catalog::{Index, Outcome, State, Status, Timestamp, Topic};
+use wharf_catalog::{Index, Outcome, State, Timestamp, Topic};
 
 pub(crate) use self::roster::Mark;
 use self::{
@@ -138,10 +138,7 @@ impl Follower {
     /// A check was run: remembers where a row of failures began.
     pub(crate) fn note(&mut self, outcome: &Outcome) {
         let key = (outcome.node.clone(), outcome.check.clone());
-        let member = self.services.get(&outcome.service).and_then(|service| service.member(outcome));
-        let passes = outcome.status == Status::Passing
-            || outcome.status == Status::Warning && member.is_some_and(|member| !member.takes_traffic);
-        if passes {
+        if self.passes(outcome) {
             self.first_failures.remove(&key);
         } else {
             self.first_failures.entry(key).or_insert(outcome.at);

@@ -2,7 +2,7 @@
 //!
 //! Pure. Intervals of one subject do not overlap and are ordered; a moment no interval covers is
 //! unmonitored. Availability is (tested - downtime) / tested, where only time up or down is tested. Time down is one
-//! outage until the service is up or starts anew: a pause or a gap in our knowledge does not make two of it.
+//! outage until the service is up, starts anew or is over: a pause or a gap in our knowledge does not make two of it.
 
 use wharf_catalog::Timestamp;
 
@@ -39,7 +39,7 @@ pub(crate) fn tally(intervals: &[Interval], window: Window, now: Timestamp) -> T
             continue;
         };
         let time = to.since(from).as_millis() as u64;
-        is_open &= !interval.state.ends_outage();
+        is_open &= !interval.ends_outage();
         match interval.state {
             ServiceState::Up => tally.up += time,
             ServiceState::Down => {
@@ -144,6 +144,11 @@ mod tests {
             let tally = tally(&history, window(0, 1_000), Timestamp(1_000));
             assert_eq!((tally.down, tally.outages), (80, outages), "{gap}");
         }
+        let mut history =
+            [(0, 60), (60, 80), (80, 100)].map(|(from, to)| interval(from, Some(to), ServiceState::Down));
+        history[1].state = ServiceState::Unmonitored;
+        history[1].reason = crate::view::ENDED_DOWN.to_owned();
+        assert_eq!(tally(&history, window(0, 1_000), Timestamp(1_000)).outages, 2, "it was over");
     }
 
     #[test]

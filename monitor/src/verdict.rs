@@ -7,7 +7,7 @@
 
 use wharf_catalog::Timestamp;
 
-use crate::view::ServiceState;
+use crate::view::{NO_INSTANCES, ServiceState};
 
 /// What one instance means for its service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(crate) fn judge(standings: &[&Standing], min_healthy: usize, now: Timestamp)
     excuse.unwrap_or_else(|| Verdict {
         state: ServiceState::Unmonitored,
         since: now,
-        reason: "no instances".to_owned(),
+        reason: NO_INSTANCES.to_owned(),
     })
 }
 

@@ -26,20 +26,36 @@ struct Why<'a> {
 
 impl Follower {
     /// A run as it counts in figures; `None`: it does not, since its check is not tested at that time - in
-    /// maintenance, on its way out, or starting and not there yet. A warning of what takes no traffic has passed.
+    /// maintenance, on its way out, or starting and not there yet.
     pub(crate) fn admit(&self, mut outcome: Outcome) -> Option<Outcome> {
-        let service = self.services.get(&outcome.service);
-        let member = service.and_then(|service| service.member(&outcome));
-        if outcome.status == Status::Warning && member.is_some_and(|member| !member.takes_traffic) {
+        if outcome.service.is_empty() {
+            // Of a node: it has no windows.
+            return Some(outcome);
+        }
+        if self.passes(&outcome) {
             outcome.status = Status::Passing;
         }
+        let service = self.services.get(&outcome.service);
         let key = (outcome.node.clone(), outcome.check.clone());
         let counts = match service.and_then(|service| service.checks.get(&key)) {
             Some(check) => counts(check.at(outcome.at), outcome.status),
-            // It is new, or none of a service's.
-            None => !member.is_some_and(Member::is_excused) && !self.is_paused(&outcome.service, outcome.at),
+            // It is new to us.
+            None => {
+                let member = service.and_then(|service| service.member(&outcome));
+                !member.is_some_and(Member::is_excused) && !self.is_paused(&outcome.service, outcome.at)
+            }
         };
         counts.then_some(outcome)
+    }
+
+    /// Has this run passed? So has a warning of what takes no traffic.
+    pub(super) fn passes(&self, outcome: &Outcome) -> bool {
+        let only_warns = |service: &Service| service.member(outcome).is_some_and(|one| !one.takes_traffic);
+        match outcome.status {
+            Status::Passing => true,
+            Status::Warning => self.services.get(&outcome.service).is_some_and(only_warns),
+            Status::Critical => false,
+        }
     }
 
     pub(super) fn update_checks(

@@ -9,7 +9,7 @@ use super::{Restored, Rules, roster::Roster};
 use crate::{
     member::{Key, Member},
     verdict::{Kind, Standing, Verdict, judge},
-    view::ServiceState,
+    view::{ENDED_DOWN, ServiceState},
 };
 
 /// Key of an instance's meta: how many instances of its service have to pass (label `SERVICE_MIN_HEALTHY`).
@@ -165,7 +165,7 @@ impl Service {
         }
         let over = self.members.is_empty() && self.missed.is_empty();
         if over && self.current.as_ref().is_some_and(|current| current.state == ServiceState::Down) {
-            "missed for too long, or ended on purpose".clone_into(&mut verdict.reason);
+            ENDED_DOWN.clone_into(&mut verdict.reason);
         }
         let graces = self.members.values().filter_map(|member| member.deadline(rules.grace));
         self.deadline = graces.chain(self.missed.iter().map(|missed| missed.until)).min();

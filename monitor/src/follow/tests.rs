@@ -1,4 +1,4 @@
-use wharf_catalog::{Check, CheckStatusOnPut, Command, Instance, Node, apply::apply};
+use wharf_catalog::{Check, CheckStatusOnPut, Command, Instance, Node, Status, apply::apply};
 
 use super::*;
 
@@ -598,6 +598,18 @@ fn runs_do_not_count_while_their_check_is_excused() {
     world.commit(50, registered("c", Critical));
     assert_eq!(world.admitted(51, "c", Critical), None, "it starts");
     assert_eq!(world.admitted(51, "c", Passing), Some(Passing), "and this ends it");
+}
+
+#[test]
+fn runs_of_nodes_and_of_checks_nobody_knows_yet_heed_windows_as_their_states_do() {
+    let mut world = World::new();
+    world.follower = Follower::new(RULES, Timestamp(0), [])
+        .with_maintenance(windows(r#"{"name":"all","from":"1970-01-01T00:00:00.050Z"}"#));
+    world.commit(10, registered("a", Passing));
+    assert_eq!(world.admitted(40, "new", Passing), Some(Passing));
+    assert_eq!(world.admitted(60, "new", Passing), None);
+    let of_node = Outcome { service: "".into(), instance: None, ..run(60, "a", Passing) };
+    assert!(world.follower.admit(of_node).is_some());
 }
 
 mod figures {

@@ -66,7 +66,7 @@ pub(crate) fn transition(
     let last: Option<(i64, bool)> = connection
         .prepare_cached(
             // What was imported has an end, and keeps it.
-            "SELECT coalesce(ended, began), ended IS NULL AND began = ?2 AND state = ?3 FROM interval
+            "SELECT coalesce(ended, began), ended IS NULL AND began >= ?2 AND state = ?3 FROM interval
              WHERE subject = ?1 ORDER BY began DESC LIMIT 1",
         )?
         .query_row(params![subject, transition.from.0, state], |row| Ok((row.get(0)?, row.get(1)?)))
