@@ -23,7 +23,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use wharf_catalog::{State as Snapshot, Timestamp};
-use wharf_monitor::{HistoryError, Per, Report, ServiceState, Window};
+use wharf_monitor::{HistoryError, Interval, Per, Report, ServiceState, Window};
 
 use crate::Sources;
 use page::{Day, Episode, Service, View};
@@ -159,7 +159,8 @@ impl Desk {
             if *state == ServiceState::Unmonitored && now.since(*since) > GONE {
                 continue;
             }
-            services.push(service(report, title(&report.service), *state, *since));
+            let since = self::since(&report.intervals, *state, *since);
+            services.push(service(report, title(&report.service), *state, since));
         }
         // What is wrong comes first.
         services.sort_by_key(|service| (service.state != ServiceState::Down, service.name.clone()));
@@ -209,22 +210,70 @@ fn service(report: &Report, name: String, state: ServiceState, since: Timestamp)
     }
 }
 
+/// Since when it is as it is; if it is down: since its outage began.
+fn since(intervals: &[Interval], state: ServiceState, since: Timestamp) -> Timestamp {
+    let outage = outages(intervals).pop().filter(|_| state == ServiceState::Down);
+    outage.map_or(since, |(from, _)| from.min(since))
+}
+
 /// Outages of the last days, newest first.
 fn episodes(reports: &[Report], title: &impl Fn(&str) -> String, now: Timestamp) -> Vec<Episode> {
     const SHOWN: usize = 20;
     let mut episodes: Vec<_> = reports
         .iter()
         .flat_map(|report| {
-            let down = report.intervals.iter().filter(|interval| interval.state == ServiceState::Down);
-            let late = down.filter(|interval| interval.to.is_none_or(|to| now.since(to) < EPISODES));
-            late.map(|interval| Episode {
+            let late = |&(_, to): &(_, Option<Timestamp>)| to.is_none_or(|to| now.since(to) < EPISODES);
+            outages(&report.intervals).into_iter().filter(late).map(|(from, to)| Episode {
                 service: title(&report.service),
-                from: interval.from,
-                to: interval.to,
+                from,
+                to,
             })
         })
         .collect();
     episodes.sort_by_key(|episode| std::cmp::Reverse(episode.from));
     episodes.truncate(SHOWN);
     episodes
+}
+
+/// From when to when it was down: a pause, or time in which nobody looked, does not make two outages of one.
+fn outages(intervals: &[Interval]) -> Vec<(Timestamp, Option<Timestamp>)> {
+    let mut outages: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
+    let mut is_open = false;
+    for interval in intervals {
+        is_open &= !interval.ends_outage();
+        if interval.state != ServiceState::Down {
+            continue;
+        }
+        match outages.last_mut().filter(|_| is_open) {
+            Some((_, to)) => *to = interval.to,
+            None => outages.push((interval.from, interval.to)),
+        }
+        is_open = true;
+    }
+    outages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_down_before_and_after_a_gap_is_one_outage() {
+        use ServiceState::{Down, Paused, Unmonitored, Up};
+        let states = [Up, Down, Unmonitored, Down, Paused, Unmonitored, Down, Up, Down];
+        let intervals: Vec<_> = (0..)
+            .zip(states)
+            .map(|(at, state)| Interval {
+                from: Timestamp(at * 10),
+                to: (at < 8).then_some(Timestamp(at * 10 + 10)),
+                state,
+                reason: String::new(),
+                imported: false,
+            })
+            .collect();
+        let first = (Timestamp(10), Some(Timestamp(70)));
+        assert_eq!(outages(&intervals), [first, (Timestamp(80), None)]);
+        let service = |state| since(&intervals[..7], state, Timestamp(60));
+        assert_eq!((service(Down), service(Up)), (Timestamp(10), Timestamp(60)));
+    }
 }

@@ -13,7 +13,8 @@ pub struct Config {
     /// An answer slower than this is not responsive.
     #[serde(with = "humane")]
     pub max_response_time: Duration,
-    /// A service is up while at least this many of its instances pass (0 counts as 1).
+    /// A service is up while at least this many of its instances pass (0 counts as 1). Services may say something
+    /// else of themselves (meta `min_healthy`), and those that are outside need one.
     pub min_healthy: usize,
     /// How long a new instance may be critical before it counts as down (then: since it was registered).
     #[serde(with = "humane")]

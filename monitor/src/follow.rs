@@ -12,20 +12,24 @@
 //! [`crate::member`]) is down until an instance passes, or until it has been missed for `forget_after`:
 //! then it is over, as it is at once when the last instance ended on purpose.
 
+mod checks;
 mod excuse;
+mod roster;
 mod service;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
 
-use wharf_catalog::{Check, Index, Instance, Outcome, State, Status, Timestamp, Topic};
+use wharf_catalog::{Index, Outcome, State, Timestamp, Topic};
 
+pub(crate) use self::roster::Mark;
 use self::{
     excuse::Maintenance,
-    service::{Current, Service, judge_check, turn},
+    roster::Roster,
+    service::{Current, Service},
 };
 use crate::{
     maintenance::Windows,
@@ -41,6 +45,9 @@ pub(crate) enum Subject {
     Check(Key),
 }
 
+/// Why a check that is not in the catalog any more is unmonitored.
+pub(crate) const REMOVED: &str = "removed";
+
 /// A new state of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Transition {
@@ -55,17 +62,10 @@ pub(crate) struct Transition {
 /// The rules services are judged by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
+    /// Of services that say nothing else.
     pub(crate) min_healthy: usize,
     pub(crate) grace: Duration,
     pub(crate) forget_after: Duration,
-}
-
-/// Something that happened to a service, to be shown beside its states.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) service: Arc<str>,
-    pub(crate) at: Timestamp,
-    pub(crate) text: String,
 }
 
 /// A service as an earlier life of the process left it.
@@ -91,6 +91,10 @@ pub(crate) struct Follower {
     first_failures: FirstFailures,
     maintenance: Maintenance,
     marks: Vec<Mark>,
+    /// Services that are over, should they come again.
+    over: HashMap<Arc<str>, Roster>,
+    /// Checks that were there in an earlier life of the process.
+    remembered: BTreeSet<Key>,
 }
 
 impl Follower {
@@ -111,12 +115,19 @@ impl Follower {
             first_failures: FirstFailures::new(),
             maintenance: Maintenance::default(),
             marks: Vec::new(),
+            over: HashMap::new(),
+            remembered: BTreeSet::new(),
         }
     }
 
     /// Observes these maintenance windows beside those of the catalog.
     pub(crate) fn with_maintenance(self, windows: Windows) -> Self {
         Self { maintenance: Maintenance::new(windows), ..self }
+    }
+
+    /// Knows that these checks were there in an earlier life of the process.
+    pub(crate) fn with_memory_of(self, remembered: BTreeSet<Key>) -> Self {
+        Self { remembered, ..self }
     }
 
     /// What happened to services since this was asked last.
@@ -127,11 +138,21 @@ impl Follower {
     /// A check was run: remembers where a row of failures began.
     pub(crate) fn note(&mut self, outcome: &Outcome) {
         let key = (outcome.node.clone(), outcome.check.clone());
-        if outcome.status == Status::Passing {
+        if self.passes(outcome) {
             self.first_failures.remove(&key);
         } else {
             self.first_failures.entry(key).or_insert(outcome.at);
         }
+    }
+
+    /// Nothing of the catalog has been seen yet.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.state.is_none()
+    }
+
+    /// Is a service in a maintenance window?
+    fn is_paused(&self, name: &str, at: Timestamp) -> bool {
+        self.state.as_ref().is_some_and(|state| self.maintenance.covers(name, state, at))
     }
 
     /// The catalog is now `state`.
@@ -176,16 +197,10 @@ impl Follower {
     }
 
     fn evaluate(&mut self, name: &Arc<str>, state: &State, transitions: &mut Vec<Transition>) {
-        let mut service = self.services.remove(name).unwrap_or_default();
-        let known = self.state.is_some() && service.current.is_some();
+        let mut service = self.services.remove(name).unwrap_or_else(|| self.again(name));
         let newcomers = self.update_members(&mut service, name, state);
-        if known {
-            self.marks.extend(newcomers.into_iter().map(|text| Mark {
-                service: name.clone(),
-                at: self.now,
-                text,
-            }));
-        }
+        let mark = |text| Mark { service: name.clone(), at: self.now, text };
+        self.marks.extend(newcomers.into_iter().map(mark));
         let verdict = service.judge(self.rules, self.now);
         let over = service.members.is_empty() && service.missed.is_empty();
         let excuse = if over { None } else { self.maintenance.excuse(&mut service, name, state, self.now) };
@@ -193,9 +208,10 @@ impl Follower {
             Some(paused) => paused.clone(),
             None => Verdict { since: verdict.since.max(service.floor.min(self.now)), ..verdict },
         };
-        if let Some((from, verdict)) = turn(service.current.as_ref(), verdict, self.started, self.now) {
+        if let Some((from, verdict)) = service.turn(verdict, self.started, self.now) {
             let Verdict { state, reason, .. } = verdict;
-            service.current = Some(Current { state, from, reason: reason.clone() });
+            let was = service.current.as_ref().map_or(state, |current| current.state);
+            service.current = Some(Current { state, from, reason: reason.clone(), was });
             transitions.push(Transition {
                 subject: Subject::Service(name.clone()),
                 from,
@@ -205,117 +221,45 @@ impl Follower {
             });
         }
         self.update_checks(&mut service, name, state, excuse.as_ref(), transitions);
-        if !over {
+        if over {
+            self.over.insert(name.clone(), service.roster);
+        } else {
             self.services.insert(name.clone(), service);
         }
     }
 
-    /// Tells of instances that were not there before.
+    /// A service that is new, or was over.
+    fn again(&mut self, name: &str) -> Service {
+        Service { roster: self.over.remove(name).unwrap_or_default(), ..Service::default() }
+    }
+
+    /// Tells of instances that are news.
     fn update_members(&self, service: &mut Service, name: &str, state: &State) -> Vec<String> {
         let mut newcomers = Vec::new();
         let mut before = std::mem::take(&mut service.members);
-        let context = Context {
-            now: self.now,
-            started: self.started,
-            grace: self.rules.grace,
-            first_failures: &self.first_failures,
-            known_down: service.known_down,
-        };
         for health in state.service_health(name) {
             let key = (health.instance.node.clone(), health.instance.id.clone());
             let old = before.remove(&key);
+            let context = Context {
+                now: self.now,
+                started: self.started,
+                grace: self.rules.grace,
+                first_failures: &self.first_failures,
+                known_down: service.known_down || service.misses(&key),
+            };
             if old.as_ref().is_none_or(|old| old.created != health.instance.created) {
-                newcomers.push(deployed(health.instance, old.is_some()));
+                newcomers.extend(service.roster.meet(&health, old.is_some(), &self.remembered));
             }
             let member = Member::seen(old.as_ref(), &health, &context);
             service.members.insert(key, member);
         }
+        service.ask(name, state);
+        service.find();
+        service.roster.see(service.members.keys());
         // An instance that only changed its service's name has neither ended nor died.
         before.retain(|(node, id), _| state.instance(node, id).is_none());
         service.lose(before, state, self.now, self.rules.forget_after);
         newcomers
-    }
-
-    fn update_checks(
-        &mut self,
-        service: &mut Service,
-        name: &str,
-        state: &State,
-        excuse: Option<&Verdict>,
-        transitions: &mut Vec<Transition>,
-    ) {
-        let mut before = std::mem::take(&mut service.checks);
-        for health in state.service_health(name) {
-            let key = (health.instance.node.clone(), health.instance.id.clone());
-            let member = service.members.get(&key);
-            for check in state.checks_of(&key.0, &key.1) {
-                let old = before.remove(&(check.node.clone(), check.id.clone()));
-                let floor = service.floor.min(self.now);
-                let why = Why { member, excuse, floor };
-                service.checks.extend(self.update_check(check, old, why, transitions));
-            }
-        }
-        self.end_checks(before, state, transitions);
-    }
-
-    fn evaluate_node_checks(&mut self, state: &State, transitions: &mut Vec<Transition>) {
-        let mut before = std::mem::take(&mut self.node_checks);
-        let mut after = BTreeMap::new();
-        for check in state.nodes().flat_map(|node| state.checks_of(&node.name, "")) {
-            let old = before.remove(&(check.node.clone(), check.id.clone()));
-            after.extend(self.update_check(check, old, Why::default(), transitions));
-        }
-        self.end_checks(before, state, transitions);
-        self.node_checks = after;
-    }
-
-    /// Maintenance checks test nothing and have no uptime.
-    fn update_check(
-        &self,
-        check: &Check,
-        old: Option<Current>,
-        Why { member, excuse, floor }: Why<'_>,
-        transitions: &mut Vec<Transition>,
-    ) -> Option<(Key, Current)> {
-        if check.is_maintenance() {
-            return None;
-        }
-        let key = (check.node.clone(), check.id.clone());
-        let verdict = match excuse {
-            Some(paused) => paused.clone(),
-            None => {
-                let verdict = judge_check(check, member, &self.first_failures, self.now);
-                Verdict { since: verdict.since.max(floor), ..verdict }
-            }
-        };
-        let Some((from, verdict)) = turn(old.as_ref(), verdict, self.started, self.now) else {
-            return old.map(|old| (key, old));
-        };
-        let Verdict { state, reason, .. } = verdict;
-        let subject = Subject::Check(key.clone());
-        transitions.push(Transition { subject, from, state, reason: reason.clone(), over: false });
-        Some((key, Current { state, from, reason }))
-    }
-
-    fn end_checks(
-        &mut self,
-        ended: BTreeMap<Key, Current>,
-        state: &State,
-        transitions: &mut Vec<Transition>,
-    ) {
-        for (key, current) in ended {
-            if state.check(&key.0, &key.1).is_some() {
-                continue;
-            }
-            self.first_failures.remove(&key);
-            transitions.push(Transition {
-                subject: Subject::Check(key),
-                from: self.now.max(current.from),
-                state: ServiceState::Unmonitored,
-                reason: "removed".to_owned(),
-                over: true,
-            });
-        }
     }
 
     /// Outcomes may name checks that never come to be in the catalog, or are gone from it.
@@ -324,25 +268,6 @@ impl Follower {
         if self.first_failures.len() > TOLERATED {
             self.first_failures.retain(|(node, id), _| state.check(node, id).is_some());
         }
-    }
-}
-
-/// What excuses a check.
-#[derive(Clone, Copy, Default)]
-struct Why<'a> {
-    member: Option<&'a Member>,
-    /// Its service is in a maintenance window.
-    excuse: Option<&'a Verdict>,
-    /// What it said before this does not count.
-    floor: Timestamp,
-}
-
-/// What is told of an instance that came.
-fn deployed(instance: &Instance, replaces: bool) -> String {
-    let id = &instance.id;
-    match replaces {
-        true => format!("instance `{id}` was replaced"),
-        false => format!("instance `{id}` came"),
     }
 }
 

@@ -15,7 +15,8 @@
 //!   of its instances do. Maintenance is paused, starting and draining are unmonitored; a service whose
 //!   last instance died without being told to leave is down until it is back or forgotten (`member`).
 //! - *Availability* is (tested - downtime) / tested, tested being the time up or down. The time while
-//!   wharf was not running is unmonitored. An outage begins with its first failure.
+//!   wharf was not running is unmonitored. An outage begins with its first failure, and goes on over pauses and gaps.
+//! - Check runs count while their check is tested.
 //! - *Responsiveness* is the share of check runs that passed within `max_response_time`; the *response
 //!   time* is the mean over all timed runs, with quantiles to 2 %.
 

@@ -31,6 +31,9 @@ const SHOWN: usize = 200;
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) standing: Standing,
+    /// It has a port to send requests to. What has none is only looked at (a site elsewhere, a job that reports):
+    /// a warning takes nothing away from it, it is up and says what it warns of.
+    pub(crate) takes_traffic: bool,
     passed: bool,
     told_to_leave: bool,
     /// What its checks said before this does not count: it was excused until here.
@@ -55,6 +58,7 @@ impl Member {
     pub(crate) fn seen(before: Option<&Self>, health: &InstanceHealth<'_>, context: &Context<'_>) -> Self {
         let mut member = Self {
             standing: Standing { kind: Kind::Passing, since: context.now, reason: String::new() },
+            takes_traffic: health.instance.port != 0,
             passed: before.map_or(context.known_down, |before| before.passed),
             told_to_leave: false,
             floor: before.map_or(context.started, |before| before.floor_at(context.now)),
@@ -62,7 +66,8 @@ impl Member {
         };
         let told_before = before.is_some_and(|before| before.told_to_leave);
         member.standing = match health.health() {
-            Health::Passing => {
+            Health::Warning if member.takes_traffic => member.failing(before, health, context),
+            Health::Passing | Health::Warning => {
                 member.passed = true;
                 member.passing(before, health, context)
             }
@@ -75,7 +80,7 @@ impl Member {
                 excused(Kind::Draining, health, context)
             }
             Health::Draining => excused(Kind::Failing, health, context),
-            Health::Critical | Health::Warning => member.failing(before, health, context),
+            Health::Critical => member.failing(before, health, context),
         };
         member
     }
@@ -86,6 +91,11 @@ impl Member {
             Kind::Maintenance | Kind::Draining => now,
             Kind::Passing | Kind::Starting | Kind::Failing => self.floor,
         }
+    }
+
+    /// Is it meant not to be there?
+    pub(crate) fn is_excused(&self) -> bool {
+        matches!(self.standing.kind, Kind::Maintenance | Kind::Draining)
     }
 
     /// The moment something began, within what counts of this instance.
@@ -99,13 +109,16 @@ impl Member {
             (Some(still), _) => still.standing.since,
             (None, since) => self.within(since.unwrap_or(context.now), context.now),
         };
-        Standing { kind: Kind::Passing, since, reason: String::new() }
+        let warns = health.checks().find(|check| check.status == Status::Warning);
+        let reason = warns.map(|check| reason(health, check)).unwrap_or_default();
+        Standing { kind: Kind::Passing, since, reason }
     }
 
     fn failing(&self, before: Option<&Self>, health: &InstanceHealth<'_>, context: &Context<'_>) -> Standing {
+        let tolerated = if self.takes_traffic { Status::Passing } else { Status::Warning };
         let culprit = health
             .checks()
-            .filter(|check| check.status != Status::Passing)
+            .filter(|check| check.status > tolerated)
             .min_by_key(|check| failing_since(check, context.first_failures));
         let Some(culprit) = culprit else {
             return Standing { kind: Kind::Failing, since: context.now, reason: String::new() };
@@ -120,8 +133,7 @@ impl Member {
             }
         }
         let since = self.within(since, context.now);
-        let reason = format!("instance `{}`: {}", health.instance.id, say(culprit));
-        Standing { kind, since, reason }
+        Standing { kind, since, reason: reason(health, culprit) }
     }
 
     /// When its standing changes by itself.
@@ -151,6 +163,10 @@ impl Member {
         };
         Some(Standing { kind: Kind::Failing, since, reason })
     }
+}
+
+fn reason(health: &InstanceHealth<'_>, check: &Check) -> String {
+    format!("instance `{}`: {}", health.instance.id, say(check))
 }
 
 fn excused(kind: Kind, health: &InstanceHealth<'_>, context: &Context<'_>) -> Standing {

@@ -64,7 +64,7 @@ impl Recorder {
                 }
                 count = self.outcomes.recv_many(&mut taken, TAKEN), if more => {
                     more = count > 0;
-                    self.record(&mut taken);
+                    self.hear(&mut taken);
                 }
                 () = sleep(patience), if deadline.is_some() => self.advance(),
                 _ = heartbeat.tick() => {
@@ -75,7 +75,8 @@ impl Recorder {
         }
     }
 
-    /// Outcomes that already wait are heard first: they know of failures before the status does.
+    /// Outcomes that already wait are heard first: they know of failures before the status does. They are kept last:
+    /// the catalog says which of them count.
     fn observe(&mut self, state: Arc<State>, taken: &mut Vec<Outcome>) {
         while taken.len() < TAKEN {
             let Ok(outcome) = self.outcomes.try_recv() else {
@@ -83,10 +84,24 @@ impl Recorder {
             };
             taken.push(outcome);
         }
-        self.record(taken);
+        taken.iter().for_each(|outcome| self.follower.note(outcome));
         let now = self.clock.now();
         let transitions = self.follower.observe(now, state);
         self.turn(now, transitions);
+        self.record(taken);
+    }
+
+    /// Outcomes came. Those of now are judged by what holds now: a window that has begun, at a start the catalog as
+    /// it is.
+    fn hear(&mut self, taken: &mut Vec<Outcome>) {
+        if self.follower.is_blind() && !taken.is_empty() {
+            return self.observe(self.catalog.snapshot(), taken);
+        }
+        taken.iter().for_each(|outcome| self.follower.note(outcome));
+        if self.follower.next_deadline().is_some_and(|deadline| deadline <= self.clock.now()) {
+            self.advance();
+        }
+        self.record(taken);
     }
 
     fn advance(&mut self) {
@@ -99,11 +114,9 @@ impl Recorder {
         if taken.is_empty() {
             return;
         }
-        for outcome in &*taken {
-            self.follower.note(outcome);
-        }
         counter!("wharf_monitor_outcomes_total").increment(taken.len() as u64);
-        self.inbox.keep_samples(std::mem::take(taken));
+        let count = taken.drain(..).filter_map(|outcome| self.follower.admit(outcome)).collect();
+        self.inbox.keep_samples(count);
     }
 
     fn turn(&mut self, now: Timestamp, transitions: Vec<Transition>) {

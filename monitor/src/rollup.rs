@@ -136,7 +136,7 @@ pub(crate) struct Cover {
 /// `now` or later the current hour counts whole (its bucket holds nothing from the future); minutes older
 /// than `minutes_kept` are gone, the hour they belonged to counts whole.
 pub(crate) fn cover(window: Window, now: Timestamp, minutes_kept: Duration) -> Cover {
-    let oldest = floor(now.before(minutes_kept), HOUR).saturating_add(HOUR);
+    let oldest = oldest_minutes(now, minutes_kept);
     let mut from = floor(window.from, MINUTE);
     if from < oldest {
         from = floor(window.from, HOUR);
@@ -148,6 +148,11 @@ pub(crate) fn cover(window: Window, now: Timestamp, minutes_kept: Duration) -> C
         last_hour = to;
     }
     Cover { head: from..first_hour, hours: first_hour..last_hour, tail: last_hour..to }
+}
+
+/// The first hour whose minutes are all kept.
+pub(crate) fn oldest_minutes(now: Timestamp, minutes_kept: Duration) -> i64 {
+    floor(now.before(minutes_kept), HOUR).saturating_add(HOUR)
 }
 
 pub(crate) fn ceil(at: i64, width: i64) -> i64 {

@@ -1,7 +1,7 @@
 //! Opens the monitor, and runs its parts side by side: recorder, writer and couriers.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
@@ -24,6 +24,7 @@ use crate::{
     incident::{Incident, Incidents},
     ledger::{Ledger, Pen, read, write, writer},
     maintenance::{MaintenanceError, Windows},
+    member::Key,
     notify::{
         Delivery,
         courier::{self, Office, Receiver},
@@ -157,7 +158,9 @@ impl Monitor {
             forget_after: config.forget_after,
         };
         let recorder = Recorder {
-            follower: Follower::new(rules, clock.now(), memory.services).with_maintenance(windows),
+            follower: Follower::new(rules, clock.now(), memory.services)
+                .with_maintenance(windows)
+                .with_memory_of(memory.checks),
             incidents: Incidents::restored(memory.open, memory.last_incident),
             last_delivery: memory.last_delivery,
             told: None,
@@ -210,6 +213,7 @@ impl Monitor {
 /// What an earlier life left.
 struct Memory {
     services: Vec<Restored>,
+    checks: BTreeSet<Key>,
     open: Vec<Incident>,
     last_incident: u64,
     pending: Vec<Delivery>,
@@ -224,6 +228,7 @@ impl Memory {
             let open = read::open_incidents(connection)?;
             Ok(Self {
                 services: with_incidents(services, &open),
+                checks: read::open_checks(connection)?,
                 open,
                 last_incident,
                 pending: read::pending(connection)?,

@@ -1,7 +1,8 @@
 //! How much of the time was it up? Arithmetic over state intervals.
 //!
 //! Pure. Intervals of one subject do not overlap and are ordered; a moment no interval covers is
-//! unmonitored. Availability is (tested - downtime) / tested, where only time up or down is tested.
+//! unmonitored. Availability is (tested - downtime) / tested, where only time up or down is tested. Time down is one
+//! outage until the service is up, starts anew or is over: a pause or a gap in our knowledge does not make two of it.
 
 use wharf_catalog::Timestamp;
 
@@ -15,7 +16,7 @@ pub(crate) const SLOTS: usize = 48;
 pub(crate) struct Tally {
     pub(crate) up: u64,
     pub(crate) down: u64,
-    /// Outages that touch the window; two that touch each other are one.
+    /// Outages that touch the window.
     pub(crate) outages: u64,
     /// The worst state that was ever in force.
     pub(crate) worst: Option<ServiceState>,
@@ -32,18 +33,19 @@ impl Tally {
 /// Adds up `intervals` within `window`; nothing is known beyond `now`.
 pub(crate) fn tally(intervals: &[Interval], window: Window, now: Timestamp) -> Tally {
     let mut tally = Tally::default();
-    let mut down_until = None;
+    let mut is_open = false;
     for interval in intervals {
         let Some((from, to)) = clip(interval, window, now) else {
             continue;
         };
         let time = to.since(from).as_millis() as u64;
+        is_open &= !interval.ends_outage();
         match interval.state {
             ServiceState::Up => tally.up += time,
             ServiceState::Down => {
                 tally.down += time;
-                tally.outages += u64::from(down_until != Some(from));
-                down_until = Some(to);
+                tally.outages += u64::from(!is_open);
+                is_open = true;
             }
             ServiceState::Paused | ServiceState::Starting | ServiceState::Unmonitored => {}
         }
@@ -131,6 +133,25 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_goes_on_over_gaps_and_pauses_and_its_downtime_does_not() {
+        let gaps = [ServiceState::Unmonitored, ServiceState::Paused];
+        for (gap, outages) in gaps.map(|gap| (gap, 1)).into_iter().chain([(ServiceState::Starting, 2)]) {
+            let history = [
+                interval(0, Some(60), ServiceState::Down),
+                interval(60, Some(80), gap),
+                interval(80, Some(100), ServiceState::Down),
+            ];
+            let tally = tally(&history, window(0, 1_000), Timestamp(1_000));
+            assert_eq!((tally.down, tally.outages), (80, outages), "{gap}");
+        }
+        let mut history =
+            [(0, 60), (60, 80), (80, 100)].map(|(from, to)| interval(from, Some(to), ServiceState::Down));
+        history[1].state = ServiceState::Unmonitored;
+        history[1].reason = crate::view::ENDED_DOWN.to_owned();
+        assert_eq!(tally(&history, window(0, 1_000), Timestamp(1_000)).outages, 2, "it was over");
+    }
+
+    #[test]
     fn nothing_known_is_neither_up_nor_down() {
         assert_eq!(tally(&[], window(0, 100), Timestamp(100)).availability(), None);
         let backwards = tally(&[interval(0, None, ServiceState::Up)], window(50, 10), Timestamp(100));
@@ -176,9 +197,12 @@ mod tests {
             prop_assert_eq!(told.up, count(ServiceState::Up));
             prop_assert_eq!(told.down, count(ServiceState::Down));
             prop_assert_eq!(told.worst, states.iter().flatten().max().copied());
-            let begins = |i: &usize| states[*i] == Some(ServiceState::Down)
-                && (*i == 0 || states[*i - 1] != Some(ServiceState::Down));
-            prop_assert_eq!(told.outages, (0..states.len()).filter(begins).count() as u64);
+            // Of what tells something about outages: how often does being down begin?
+            let telling = [ServiceState::Up, ServiceState::Starting, ServiceState::Down];
+            let mut telling: Vec<_> = states.into_iter().flatten().filter(|s| telling.contains(s)).collect();
+            telling.dedup_by_key(|state| *state == ServiceState::Down);
+            let begins = telling.iter().filter(|state| **state == ServiceState::Down).count();
+            prop_assert_eq!(told.outages, begins as u64);
         }
 
         #[test]

@@ -2,12 +2,12 @@
 //!
 //! Pure. A service is up while at least `min_healthy` of its instances pass, where passing means what it
 //! means for traffic ([`wharf_catalog::Health::takes_traffic`]): a service that no request can reach is
-//! down, whatever its checks call it. Instances in maintenance, on their way out or still starting are
-//! excused: they do not count as failures, but alone they do not make a service up either.
+//! down, whatever its checks call it. (To what has no port a warning does nothing: it passes.) Instances in maintenance, on their way out or still starting are
+//! excused: each lowers the number that has to pass by one, though not below one; alone they do not make a service up.
 
 use wharf_catalog::Timestamp;
 
-use crate::view::ServiceState;
+use crate::view::{NO_INSTANCES, ServiceState};
 
 /// What one instance means for its service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) struct Standing {
     pub(crate) kind: Kind,
     /// Since when; for a failing one: since its first failure.
     pub(crate) since: Timestamp,
-    /// Why, in words, the instance named.
+    /// Why, in words, the instance named; of a passing one: what it warns of.
     pub(crate) reason: String,
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn judge(standings: &[&Standing], min_healthy: usize, now: Timestamp)
     excuse.unwrap_or_else(|| Verdict {
         state: ServiceState::Unmonitored,
         since: now,
-        reason: "no instances".to_owned(),
+        reason: NO_INSTANCES.to_owned(),
     })
 }
 

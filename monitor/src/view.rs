@@ -152,6 +152,24 @@ pub struct Interval {
     pub imported: bool,
 }
 
+/// Why a service is unmonitored that is over: none of its instances is left, and none is expected ...
+pub(crate) const NO_INSTANCES: &str = "no instances";
+/// ... and it was down.
+pub(crate) const ENDED_DOWN: &str = "missed for too long, or ended on purpose";
+
+impl Interval {
+    /// Is an outage over once this follows it? So it is when the service is up, starts anew or is over. Pauses, and time
+    /// in which nobody looked, show nothing of the kind: what is down before them and down after them is one outage,
+    /// though its time down does not include them.
+    pub fn ends_outage(&self) -> bool {
+        match self.state {
+            ServiceState::Up | ServiceState::Starting => true,
+            ServiceState::Unmonitored => [NO_INSTANCES, ENDED_DOWN].contains(&self.reason.as_str()),
+            ServiceState::Paused | ServiceState::Down => false,
+        }
+    }
+}
+
 /// Something that happened to a service: a deploy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mark {

@@ -1,4 +1,7 @@
 //! Is a service in a maintenance window? The windows of the settings, and those kept in the catalog.
+//!
+//! A window counts for a service from when both are known, never from before: what was counted stays counted. Only a
+//! beginning that was foreseen may be looked at a moment late.
 
 use wharf_catalog::{Index, State, Timestamp, Topic};
 
@@ -42,6 +45,11 @@ impl Maintenance {
         true
     }
 
+    /// Is the service in a window then?
+    pub(super) fn covers(&self, name: &str, state: &State, at: Timestamp) -> bool {
+        !self.all.is_empty() && self.all.active(name, &tags(name, state), at).is_some()
+    }
+
     /// If the service is in a window: what counts instead of its verdict. Also sets when to look again, and from
     /// when on its failures count.
     pub(super) fn excuse(
@@ -51,18 +59,21 @@ impl Maintenance {
         state: &State,
         now: Timestamp,
     ) -> Option<Verdict> {
+        let foreseen = service.window_begins.take();
         if self.all.is_empty() && service.window_ends.is_none() {
             return None;
         }
-        let tags: Vec<&str> = state.service(name).flat_map(|one| &one.tags).map(String::as_str).collect();
+        let tags = tags(name, state);
         let next = self.all.next_change(name, &tags, now);
+        service.window_begins = next;
         service.deadline = service.deadline.into_iter().chain(next).min();
         match self.all.active(name, &tags, now) {
             Some(active) => {
                 service.window_ends = Some(active.to.unwrap_or(Timestamp(i64::MAX)));
                 service.floor = now;
                 let reason = format!("maintenance: {}", active.name);
-                Some(Verdict { state: ServiceState::Paused, since: active.from, reason })
+                let since = if foreseen.is_some_and(|at| at <= active.from) { active.from } else { now };
+                Some(Verdict { state: ServiceState::Paused, since, reason })
             }
             None => {
                 if let Some(end) = service.window_ends.take() {
@@ -72,4 +83,8 @@ impl Maintenance {
             }
         }
     }
+}
+
+fn tags<'a>(name: &str, state: &'a State) -> Vec<&'a str> {
+    state.service(name).flat_map(|one| &one.tags).map(String::as_str).collect()
 }

@@ -3,14 +3,19 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use wharf_catalog::{Check, State, Status, Timestamp};
+use wharf_catalog::{InstanceHealth, Outcome, State, Timestamp};
 
-use super::{Restored, Rules};
+use super::{Restored, Rules, roster::Roster};
 use crate::{
-    member::{FirstFailures, Key, Member, failing_since, say},
+    member::{Key, Member},
     verdict::{Kind, Standing, Verdict, judge},
-    view::ServiceState,
+    view::{ENDED_DOWN, ServiceState},
 };
+
+/// Key of an instance's meta: how many instances of its service have to pass (label `SERVICE_MIN_HEALTHY`).
+const MIN_HEALTHY: &str = "min_healthy";
+/// Key of a node's meta: what is on it is outside.
+const EXTERNAL_NODE: &str = "external-node";
 
 /// A state that is in force.
 #[derive(Debug, Clone)]
@@ -18,11 +23,22 @@ pub(super) struct Current {
     pub(super) state: ServiceState,
     pub(super) from: Timestamp,
     pub(super) reason: String,
+    /// The state before it.
+    pub(super) was: ServiceState,
+}
+
+impl Current {
+    /// What it was at a moment that is not long ago.
+    pub(super) fn at(&self, at: Timestamp) -> ServiceState {
+        if at < self.from { self.was } else { self.state }
+    }
 }
 
 /// An instance that died and is missed.
 #[derive(Debug)]
 pub(super) struct Missed {
+    /// Who; `None`: all that an earlier life of the process knew, whoever they were.
+    key: Option<Key>,
     standing: Standing,
     until: Timestamp,
 }
@@ -37,16 +53,25 @@ pub(super) struct Service {
     pub(super) deadline: Option<Timestamp>,
     /// Down when an earlier life of the process ended.
     pub(super) known_down: bool,
+    /// When the next maintenance window that is known begins (or one ends).
+    pub(super) window_begins: Option<Timestamp>,
     /// It is in a maintenance window, up to here as far as is known.
     pub(super) window_ends: Option<Timestamp>,
     /// What its checks said before this does not count: it was in a maintenance window.
     pub(super) floor: Timestamp,
+    /// How many of its instances have to pass, where that is not what the settings say of all services.
+    pub(super) min_healthy: Option<usize>,
+    /// Which of its instances are news.
+    pub(super) roster: Roster,
+    /// What its instances warn of, as it was told with its state.
+    pub(super) warning: String,
 }
 
 impl Service {
     /// Down before and not seen since: missed, from now on.
     pub(super) fn restored(restored: Restored, now: Timestamp, forget_after: Duration) -> Self {
         let missed = restored.down.clone().map(|reason| Missed {
+            key: None,
             standing: Standing { kind: Kind::Failing, since: now, reason },
             until: now.after(forget_after),
         });
@@ -55,8 +80,10 @@ impl Service {
                 state: ServiceState::Unmonitored,
                 from: restored.gap,
                 reason: String::new(),
+                was: ServiceState::Unmonitored,
             }),
             known_down: missed.is_some(),
+            roster: Roster::inherited(),
             missed: missed.into_iter().collect(),
             ..Self::default()
         }
@@ -71,11 +98,15 @@ impl Service {
         forget_after: Duration,
     ) {
         let lost = gone.len();
-        let died = gone
-            .into_iter()
-            .filter_map(|((node, id), member)| member.gone(&id, state.departure(&node, &id), now));
         let before = self.missed.len();
-        self.missed.extend(died.map(|standing| Missed { standing, until: now.after(forget_after) }));
+        for (key, member) in gone {
+            match member.gone(&key.1, state.departure(&key.0, &key.1), now) {
+                Some(standing) => {
+                    self.missed.push(Missed { key: Some(key), standing, until: now.after(forget_after) });
+                }
+                None => self.roster.strike(&key),
+            }
+        }
         let ended = lost > self.missed.len() - before;
         if ended && self.members.is_empty() {
             // Whoever told the last one to leave does not miss the others either.
@@ -84,45 +115,88 @@ impl Service {
         self.missed.retain(|missed| now < missed.until);
     }
 
+    /// Takes over how many have to pass: the largest number that an instance asks for, which stays while all are
+    /// missed. Where none asks and all are outside, or have no port, it is one: such services mostly are single, and
+    /// what the settings ask of all others would make them down for ever.
+    pub(super) fn ask(&mut self, name: &str, state: &State) {
+        if self.members.is_empty() {
+            return;
+        }
+        let asked = |health: InstanceHealth<'_>| health.instance.meta.get(MIN_HEALTHY)?.trim().parse().ok();
+        let is_outside = |health: InstanceHealth<'_>| {
+            let node = health.node.meta.get(EXTERNAL_NODE).is_some_and(|value| value == "true");
+            node || health.instance.port == 0
+        };
+        let largest = state.service_health(name).filter_map(asked).max();
+        self.min_healthy = largest.or_else(|| state.service_health(name).all(is_outside).then_some(1));
+    }
+
+    /// The instance that an outcome is about.
+    pub(super) fn member(&self, outcome: &Outcome) -> Option<&Member> {
+        self.members.get(&(outcome.node.clone(), outcome.instance.clone()?))
+    }
+
+    /// Is this instance missed?
+    pub(super) fn misses(&self, key: &Key) -> bool {
+        self.missed.iter().any(|missed| missed.key.as_ref() == Some(key))
+    }
+
+    /// Nobody who is there again is missed, and who stood in for those of an earlier life gives way to the first of
+    /// them: each instance counts once.
+    pub(super) fn find(&mut self) {
+        let Self { missed, members, .. } = self;
+        missed.retain(|missed| match &missed.key {
+            Some(key) => !members.contains_key(key),
+            None => members.is_empty(),
+        });
+    }
+
     pub(super) fn judge(&mut self, rules: Rules, now: Timestamp) -> Verdict {
         let members = self.members.values().map(|member| &member.standing);
         let standings: Vec<_> = members.chain(self.missed.iter().map(|missed| &missed.standing)).collect();
-        let mut verdict = judge(&standings, rules.min_healthy, now);
+        let mut verdict = judge(&standings, self.min_healthy.unwrap_or(rules.min_healthy), now);
         if verdict.state == ServiceState::Up {
             self.missed.clear();
             self.known_down = false;
         }
+        let warning = self.warning();
+        if verdict.state == ServiceState::Up && !warning.is_empty() {
+            verdict.reason = format!("{}; {warning}", verdict.reason);
+        }
         let over = self.members.is_empty() && self.missed.is_empty();
         if over && self.current.as_ref().is_some_and(|current| current.state == ServiceState::Down) {
-            "missed for too long, or ended on purpose".clone_into(&mut verdict.reason);
+            ENDED_DOWN.clone_into(&mut verdict.reason);
         }
         let graces = self.members.values().filter_map(|member| member.deadline(rules.grace));
         self.deadline = graces.chain(self.missed.iter().map(|missed| missed.until)).min();
         verdict
     }
-}
 
-pub(super) fn judge_check(
-    check: &Check,
-    member: Option<&Member>,
-    first_failures: &FirstFailures,
-    now: Timestamp,
-) -> Verdict {
-    let excuse = member.and_then(|member| match member.standing.kind {
-        Kind::Maintenance => Some((ServiceState::Paused, &member.standing)),
-        Kind::Draining => Some((ServiceState::Unmonitored, &member.standing)),
-        Kind::Starting if check.status != Status::Passing => Some((ServiceState::Starting, &member.standing)),
-        Kind::Passing | Kind::Starting | Kind::Failing => None,
-    });
-    if let Some((state, standing)) = excuse {
-        return Verdict { state, since: standing.since, reason: standing.reason.clone() };
+    /// What an instance that passes all the same warns of.
+    fn warning(&self) -> String {
+        let passing =
+            self.members.values().map(|member| &member.standing).filter(|s| s.kind == Kind::Passing);
+        let warning = passing.map(|standing| &standing.reason).find(|reason| !reason.is_empty());
+        warning.cloned().unwrap_or_default()
     }
-    let (state, since) = match check.status {
-        Status::Passing => (ServiceState::Up, check.status_since),
-        Status::Warning | Status::Critical => (ServiceState::Down, failing_since(check, first_failures)),
-    };
-    let since = member.map_or(since, |member| member.within(since, now));
-    Verdict { state, since, reason: say(check) }
+
+    /// If `verdict` is news: when it began to hold. A warning that comes, changes or goes makes the state that is in
+    /// force be told again, with its reason, as of its beginning.
+    pub(super) fn turn(
+        &mut self,
+        verdict: Verdict,
+        started: Timestamp,
+        now: Timestamp,
+    ) -> Option<(Timestamp, Verdict)> {
+        let warning = self.warning();
+        let told = std::mem::replace(&mut self.warning, warning);
+        match &self.current {
+            Some(current) if [current.state, verdict.state] == [ServiceState::Up; 2] => {
+                (told != self.warning).then_some((current.from, verdict))
+            }
+            current => turn(current.as_ref(), verdict, started, now),
+        }
+    }
 }
 
 /// If `verdict` is news: when it began to hold.

@@ -1,6 +1,10 @@
-use wharf_catalog::{Check, CheckStatusOnPut, Command, Instance, Node, apply::apply};
+use wharf_catalog::{Check, CheckStatusOnPut, Command, Instance, Node, Status, apply::apply};
 
 use super::*;
+
+mod deploys;
+mod figures;
+mod windows;
 
 const RULES: Rules =
     Rules { min_healthy: 1, grace: Duration::from_millis(30), forget_after: Duration::from_millis(1_000) };
@@ -20,9 +24,16 @@ impl World {
     }
 
     fn restored<const N: usize>(restored: [Restored; N]) -> Self {
+        let mut world = Self::unseen_yet(restored);
+        world.look(0);
+        world
+    }
+
+    /// Nobody has looked since the process began.
+    fn unseen_yet<const N: usize>(restored: [Restored; N]) -> Self {
         let follower = Follower::new(RULES, Timestamp(0), restored);
         let mut world = Self { state: State::default(), follower, heard: Vec::new(), reason: String::new() };
-        world.commit(0, vec![Command::PutNode(Node::new("n", "127.0.0.1"))]);
+        world.unseen(0, vec![Command::PutNode(Node::new("n", "127.0.0.1"))]);
         world
     }
 
@@ -61,16 +72,12 @@ impl World {
     }
 
     fn outcome(&mut self, at: i64, id: &str, status: Status) {
-        self.follower.note(&Outcome {
-            node: "n".into(),
-            check: format!("c-{id}").into(),
-            instance: Some(id.into()),
-            service: "web".into(),
-            status,
-            at: Timestamp(at),
-            response_time: None,
-            output: "".into(),
-        });
+        self.follower.note(&run(at, id, status));
+    }
+
+    /// A run of the check of `id`, as it counts.
+    fn admitted(&self, at: i64, id: &str, status: Status) -> Option<Status> {
+        self.follower.admit(run(at, id, status)).map(|outcome| outcome.status)
     }
 
     fn last(&self) -> (i64, ServiceState, bool) {
@@ -78,8 +85,21 @@ impl World {
     }
 }
 
+fn run(at: i64, id: &str, status: Status) -> Outcome {
+    Outcome {
+        node: "n".into(),
+        check: format!("c-{id}").into(),
+        instance: Some(id.into()),
+        service: "web".into(),
+        status,
+        at: Timestamp(at),
+        response_time: None,
+        output: "".into(),
+    }
+}
+
 fn instance(id: &str) -> Command {
-    Command::PutInstance(Instance::new("n", id, "web"))
+    Command::PutInstance(Instance { port: 80, ..Instance::new("n", id, "web") })
 }
 
 /// An instance with a check `c-<id>` in this status.
@@ -320,6 +340,31 @@ fn a_service_that_was_down_before_the_restart_and_is_absent_is_still_missed() {
 }
 
 #[test]
+fn who_comes_back_after_a_restart_takes_the_place_of_who_was_missed_and_reasons_do_not_nest() {
+    let mut reason = "refused".to_owned();
+    for _ in 0..3 {
+        let down = Some(reason.clone());
+        let mut world = World::unseen_yet([Restored { service: "web".into(), gap: Timestamp(-500), down }]);
+        world.commit(10, registered("a", Critical));
+        assert_eq!(world.reason, "instance `a`: check `c-a` is critical");
+        reason.clone_from(&world.reason);
+        world.commit(20, says("a", Passing));
+        assert_eq!(world.reason, "1 of 1 instance passes");
+    }
+}
+
+#[test]
+fn an_instance_that_died_and_comes_back_is_not_counted_twice() {
+    let mut world = World::new();
+    world.commit(10, registered("a", Passing));
+    world.commit(20, removed("a"));
+    world.commit(30, registered("a", Critical));
+    assert_eq!(world.heard, [(10, Up, false), (20, Down, false)], "back, but no cure: no grace either");
+    world.commit(40, says("a", Passing));
+    assert_eq!((world.last(), &*world.reason), ((40, Up, false), "1 of 1 instance passes"));
+}
+
+#[test]
 fn a_clock_that_steps_back_does_not_turn_intervals_around() {
     let mut world = World::new();
     world.commit(1_000, registered("a", Passing));
@@ -403,48 +448,44 @@ fn windows(text: &str) -> Windows {
     Windows::new([&serde_json::from_str(text).unwrap()]).unwrap()
 }
 
-#[test]
-fn a_maintenance_window_is_paused_and_a_failure_within_it_begins_when_it_ends() {
-    let mut world = World::new();
-    world.follower = Follower::new(RULES, Timestamp(0), []).with_maintenance(windows(
-        r#"{"name":"disk","from":"1970-01-01T00:00:01Z","to":"1970-01-01T00:00:03Z"}"#,
-    ));
-    world.commit(100, registered("a", Passing));
-    assert_eq!(world.follower.next_deadline(), Some(Timestamp(1_000)));
-    world.advance(1_000);
-    world.commit(1_500, says("a", Critical));
-    assert_eq!(world.follower.next_deadline(), Some(Timestamp(3_000)));
-    world.advance(3_010);
-    let told: Vec<_> = world.heard.iter().map(|(at, state, _)| (*at, *state)).collect();
-    assert_eq!(told, [(100, Up), (1_000, Paused), (3_000, Down)]);
+/// As [`registered`], but without a port.
+fn looked_at(id: &str, status: Status) -> Vec<Command> {
+    let mut commands = registered(id, status);
+    commands[0] = Command::PutInstance(Instance::new("n", id, "web"));
+    commands
 }
 
 #[test]
-fn windows_in_the_catalog_come_and_go_with_their_documents() {
+fn a_service_says_how_many_of_its_instances_have_to_pass_and_the_largest_number_holds() {
+    let asks = |id: &str, number: &str| {
+        let meta = [("min_healthy".to_owned(), number.to_owned())].into();
+        let instance = Instance { port: 80, meta, ..Instance::new("n", id, "web") };
+        [vec![Command::PutInstance(instance)], registered(id, Passing).split_off(1)].concat()
+    };
     let mut world = World::new();
-    world.commit(100, registered("a", Passing));
-    let body = r#"{"name":"pause","services":["web"],"from":"1970-01-01T00:00:00Z"}"#;
-    let document = wharf_catalog::Document::new(crate::maintenance::DOCUMENTS, "p", body);
-    world.commit(200, vec![Command::PutDocument(document, None)]);
-    assert_eq!(world.reason, "maintenance: pause");
-    let (kind, id) = (crate::maintenance::DOCUMENTS.into(), "p".into());
-    world.commit(300, vec![Command::DeleteDocument { kind, id, cas: None }]);
-    let told: Vec<_> = world.heard.iter().map(|(at, state, _)| (*at, *state)).collect();
-    assert_eq!(told, [(100, Up), (200, Paused), (300, Up)]);
+    world.commit(10, [asks("a", "2"), asks("b", "nonsense"), registered("c", Passing)].concat());
+    world.commit(20, says("a", Critical));
+    assert_eq!(world.last(), (10, Up, false), "two still pass");
+    world.commit(30, says("b", Critical));
+    assert_eq!(world.last(), (30, Down, false));
+    world.commit(40, asks("c", "1"));
+    assert_eq!(world.last(), (30, Down, false), "the largest number holds");
+    world.commit(50, asks("a", ""));
+    assert_eq!(world.last(), (50, Up, false));
 }
 
 #[test]
-fn a_deploy_is_marked_and_the_first_instance_is_none() {
-    let mut world = World::new();
-    world.commit(100, registered("a", Passing));
-    assert_eq!(world.follower.take_marks(), []);
-    world.commit(200, registered("b", Passing));
-    let marks = world.follower.take_marks();
-    assert_eq!(marks.len(), 1);
-    assert_eq!((marks[0].at.0, &*marks[0].text), (200, "instance `b` came"));
-    let withdraw = Command::WithdrawInstance("n".into(), "a".into());
-    let put = Command::PutInstance(Instance::new("n", "a", "web"));
-    world.commit(300, vec![withdraw, put]);
-    assert_eq!(&*world.follower.take_marks()[0].text, "instance `a` was replaced");
-    assert_eq!(world.heard.len(), 1, "its history goes on: {:?}", world.heard);
+fn what_the_settings_ask_of_all_is_not_asked_of_what_is_outside() {
+    let rules = Rules { min_healthy: 2, ..RULES };
+    let single = |commands: Vec<Command>| {
+        let mut world = World::new();
+        world.follower = Follower::new(rules, Timestamp(0), []);
+        world.commit(10, commands);
+        world.last().1
+    };
+    assert_eq!(single(looked_at("a", Passing)), Up);
+    assert_eq!(single(registered("a", Passing)), Down);
+    let outside =
+        Node { meta: [("external-node".to_owned(), "true".to_owned())].into(), ..Node::new("n", "::1") };
+    assert_eq!(single([vec![Command::PutNode(outside)], registered("a", Passing)].concat()), Up);
 }

@@ -2,7 +2,9 @@
 //!
 //! Periods are those of the calendar in a time zone, cut where the window begins and ends. Every figure is worked
 //! out from counts and sums of that period: a day is not a mean of hours. Tests are counted by the hour they fell
-//! into; where a zone's offset is no whole hour, an hour belongs to the period it begins in.
+//! into, and by the minute in hours that no single period has for itself: where the window begins and ends, and at
+//! midnight in zones whose offset is no whole hour. Where minutes are no longer kept, such an hour belongs to the
+//! period it begins in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +16,7 @@ use wharf_catalog::Timestamp;
 use super::{History, HistoryError, Looker};
 use crate::{
     ledger::read,
-    rollup::{Bucket, HOUR, floor},
+    rollup::{Bucket, HOUR, MINUTE, floor, oldest_minutes},
     uptime::tally,
     view::{ImportedStretch, Interval, ServiceState, Window},
 };
@@ -183,19 +185,7 @@ impl Looker {
         tests: Tests,
     ) -> Result<Report, rusqlite::Error> {
         let intervals = read::intervals(connection, id, window)?;
-        let mut buckets: BTreeMap<usize, Bucket> = BTreeMap::new();
-        let hours = floor(window.from, HOUR)..window.to.0;
-        let add = |at: i64, bucket: &Bucket| {
-            // The window may begin within the first hour.
-            let at = at.max(window.from.0);
-            let period = periods.partition_point(|period| period.to.0 <= at);
-            buckets.entry(period).or_default().merge(bucket);
-        };
-        match tests {
-            Tests::ByDay => read::each_day_or_hour(connection, id, &hours, add)?,
-            Tests::ByHour => read::each_hour(connection, id, &hours, add)?,
-            Tests::Unread => {}
-        }
+        let buckets = self.tests(connection, id, window, periods, tests)?;
         let mut whole = Bucket::default();
         buckets.values().for_each(|bucket| whole.merge(bucket));
         let empty = Bucket::default();
@@ -215,6 +205,52 @@ impl Looker {
             imported: read::imports(connection, id)?,
             intervals,
         })
+    }
+
+    /// The tests of each period that has some.
+    fn tests(
+        &self,
+        connection: &Connection,
+        id: i64,
+        window: Window,
+        periods: &[Window],
+        tests: Tests,
+    ) -> Result<BTreeMap<usize, Bucket>, rusqlite::Error> {
+        let mut buckets: BTreeMap<usize, Bucket> = BTreeMap::new();
+        let shared = self.shared_hours(periods);
+        let mut add = |at: i64, bucket: &Bucket| {
+            // The window may begin within the first hour, or minute.
+            let at = at.max(window.from.0);
+            let period = periods.partition_point(|period| period.to.0 <= at);
+            buckets.entry(period).or_default().merge(bucket);
+        };
+        // Days are summed up with all their hours: the first and the last of the window are no part of any.
+        let (first, last) = (floor(window.from, HOUR), floor(window.to, HOUR));
+        let from = if shared.contains(&first) { first + HOUR } else { first };
+        let hours = from..if shared.contains(&last) { last } else { window.to.0 };
+        match tests {
+            Tests::Unread => return Ok(buckets),
+            Tests::ByDay => read::each_day_or_hour(connection, id, &hours, &mut add)?,
+            Tests::ByHour => read::each_hour(connection, id, &hours, |at, bucket| {
+                if !shared.contains(&at) {
+                    add(at, bucket);
+                }
+            })?,
+        }
+        for hour in shared {
+            let minutes = hour.max(floor(window.from, MINUTE))..(hour + HOUR).min(window.to.0);
+            read::each_bucket(connection, "minute", id, &minutes, &mut add)?;
+        }
+        Ok(buckets)
+    }
+
+    /// Hours that a period begins or ends within, as far as their minutes are kept. The hour that is not over yet is
+    /// whole: nothing comes after it.
+    fn shared_hours(&self, periods: &[Window]) -> BTreeSet<i64> {
+        let oldest = oldest_minutes(self.now, self.minutes_kept);
+        let edges = periods.iter().flat_map(|period| [period.from, period.to]);
+        let within = edges.filter(|edge| *edge < self.now && edge.0 % HOUR != 0);
+        within.map(|edge| floor(edge, HOUR)).filter(|hour| *hour >= oldest).collect()
     }
 
     fn period(&self, intervals: &[Interval], period: Window, bucket: &Bucket) -> Period {
@@ -273,43 +309,4 @@ fn periods(window: Window, per: Per, zone: &TimeZone) -> Result<Vec<Window>, Str
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        Timestamp(text.parse::<Instant>().unwrap().as_millisecond())
-    }
-
-    fn divided(from: &str, to: &str, per: Per, zone: &str) -> Vec<i64> {
-        let window = Window { from: at(from), to: at(to) };
-        let periods = periods(window, per, &TimeZone::get(zone).unwrap()).unwrap();
-        for pair in periods.windows(2) {
-            assert_eq!(pair[0].to, pair[1].from);
-        }
-        periods.iter().map(|period| (period.to.0 - period.from.0) / 3_600_000).collect()
-    }
-
-    #[test]
-    fn days_are_those_of_the_zone_with_23_and_25_hours_where_clocks_change() {
-        let spring = divided("2026-03-27T23:00:00Z", "2026-03-30T22:00:00Z", Per::Day, "Europe/Berlin");
-        assert_eq!(spring, [24, 23, 24]);
-        let autumn = divided("2026-10-24T10:00:00Z", "2026-10-26T23:00:00Z", Per::Day, "Europe/Berlin");
-        assert_eq!(autumn, [12, 25, 24]);
-        assert_eq!(divided("2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z", Per::Month, "UTC"), [29 * 24]);
-        assert_eq!(divided("2028-01-01T00:00:00Z", "2029-01-01T00:00:00Z", Per::Year, "UTC"), [366 * 24]);
-        assert_eq!(
-            divided("2026-10-25T00:00:00Z", "2026-10-25T03:00:00Z", Per::Hour, "Europe/Berlin"),
-            [1, 1, 1]
-        );
-    }
-
-    #[test]
-    fn too_many_periods_are_refused_and_none_are_none() {
-        let window = Window { from: at("2020-01-01T00:00:00Z"), to: at("2026-01-01T00:00:00Z") };
-        assert!(periods(window, Per::Hour, &TimeZone::UTC).unwrap_err().contains("longer"));
-        let backwards = Window { from: window.to, to: window.from };
-        assert_eq!(periods(backwards, Per::Day, &TimeZone::UTC), Ok(vec![]));
-        let absurd = Window { from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
-        assert!(periods(absurd, Per::Year, &TimeZone::UTC).is_err());
-    }
-}
+mod tests;

@@ -1,13 +1,18 @@
 //! Questions to the ledger. Each is a seek and a short walk along an index, whatever the age of the data.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use wharf_catalog::Timestamp;
 
 use super::{CHECK, SERVICE, codec, pack, state_of};
 use crate::{
+    follow::REMOVED,
     incident::{Incident, IncidentState},
+    member::Key,
     notify::{Delivery, DeliveryState},
     rollup::{Bucket, Cover, DAY, HOUR, MINUTE, Sample, ceil, floor},
     view::{ImportedStretch, Interval, Mark, Window},
@@ -42,6 +47,19 @@ fn subject(
         .prepare_cached("SELECT id FROM subject WHERE kind = ?1 AND scope = ?2 AND name = ?3")?
         .query_row(params![kind, scope, name], |row| row.get(0))
         .optional()
+}
+
+/// The checks that were there when an earlier life ended: their nodes and ids.
+pub(crate) fn open_checks(connection: &Connection) -> Result<BTreeSet<Key>, rusqlite::Error> {
+    connection
+        .prepare(
+            "SELECT s.scope, s.name FROM interval i JOIN subject s ON s.id = i.subject
+             WHERE i.ended IS NULL AND s.kind = ?1 AND i.reason <> ?2",
+        )?
+        .query_map(params![CHECK, REMOVED], |row| {
+            Ok((row.get::<_, String>(0)?.into(), row.get::<_, String>(1)?.into()))
+        })?
+        .collect()
 }
 
 /// The state a subject is in.

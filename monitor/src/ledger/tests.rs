@@ -108,6 +108,40 @@ fn what_was_open_when_an_earlier_life_ended_is_unmonitored_from_there() {
 }
 
 #[test]
+fn the_checks_that_were_there_at_the_end_are_known_and_those_that_were_removed_before_are_not() {
+    let mut book = Book::open(&Storage::Memory);
+    let turn = |id: &str, from, state, reason: &str| Transition {
+        subject: Subject::Check(("n".into(), id.into())),
+        reason: reason.to_owned(),
+        ..transition(from, state)
+    };
+    let turns = [
+        turn("stays", 10, ServiceState::Up, "passes"),
+        turn("goes", 10, ServiceState::Up, "passes"),
+        turn("goes", 20, ServiceState::Unmonitored, crate::follow::REMOVED),
+    ];
+    let Book { pen, subjects, .. } = &mut book;
+    for turn in &turns {
+        pen.with(|c| write::transition(c, subjects, turn)).unwrap();
+    }
+    book.pen.with(write::restore).unwrap();
+    let known = book.ledger.read(read::open_checks).unwrap();
+    assert_eq!(known.into_iter().map(|(_, id)| id.to_string()).collect::<Vec<_>>(), ["stays"]);
+}
+
+#[test]
+fn a_state_that_is_told_again_has_the_new_reason_and_did_not_happen_twice() {
+    let mut book = Book::open(&Storage::Memory);
+    book.turn(100, ServiceState::Up);
+    let warned = Transition { reason: "it warns".to_owned(), ..transition(100, ServiceState::Up) };
+    let Book { pen, subjects, .. } = &mut book;
+    pen.with(|c| write::transition(c, subjects, &warned)).unwrap();
+    let told: Vec<_> = book.intervals().into_iter().map(|i| (i.from.0, i.to, i.reason)).collect();
+    assert_eq!(told, [(100, None, "it warns".to_owned())]);
+    assert_eq!(book.count("happening"), 1);
+}
+
+#[test]
 fn only_its_owner_may_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();

@@ -62,21 +62,27 @@ pub(crate) fn transition(
     transition: &Transition,
 ) -> Result<(i64, Interval), rusqlite::Error> {
     let subject = subjects.id(connection, transition.subject.clone())?;
-    let last: Option<i64> = connection
+    let state = state_number(transition.state);
+    let last: Option<(i64, bool)> = connection
         .prepare_cached(
             // What was imported has an end, and keeps it.
-            "SELECT coalesce(ended, began) FROM interval WHERE subject = ?1 ORDER BY began DESC LIMIT 1",
+            "SELECT coalesce(ended, began), ended IS NULL AND began >= ?2 AND state = ?3 FROM interval
+             WHERE subject = ?1 ORDER BY began DESC LIMIT 1",
         )?
-        .query_row([subject], |row| row.get(0))
+        .query_row(params![subject, transition.from.0, state], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    happening::transition(connection, transition)?;
+    // The same state with another reason did not happen: it goes on.
+    if last.is_none_or(|(_, goes_on)| !goes_on) {
+        happening::transition(connection, transition)?;
+    }
+    let last = last.map(|(last, _)| last);
     let from = last.map_or(transition.from.0, |last| last.max(transition.from.0));
     connection
         .prepare_cached("UPDATE interval SET ended = ?2 WHERE subject = ?1 AND began = ?3 AND ended IS NULL")?
         .execute(params![subject, from, last])?;
     connection
         .prepare_cached("INSERT OR REPLACE INTO interval VALUES (?1, ?2, NULL, ?3, ?4, 0)")?
-        .execute(params![subject, from, state_number(transition.state), transition.reason])?;
+        .execute(params![subject, from, state, transition.reason])?;
     let (from, state, reason) = (Timestamp(from), transition.state, transition.reason.clone());
     Ok((subject, Interval { from, to: None, state, reason, imported: false }))
 }

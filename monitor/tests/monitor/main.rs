@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests, their helpers too, may panic")]
 
+mod figures;
 mod flood;
 mod incidents;
 mod receiver;

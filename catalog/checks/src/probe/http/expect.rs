@@ -155,12 +155,25 @@ fn certificate(expect: &Expect, seen: Seen<'_>) -> Option<(Status, String)> {
         return Some((Status::Critical, "there is no certificate: the address is not https".to_owned()));
     };
     let left = until.0 - seen.now.0;
+    if left <= 0 {
+        // Whatever was asked for: nobody accepts it any more.
+        return Some((Status::Critical, format!("the certificate ended {} ago", days(-left))));
+    }
     let within = |days: Option<u32>| days.is_some_and(|days| left < i64::from(days) * DAY);
-    let told = format!("the certificate ends in {} days", left.div_euclid(DAY));
+    let told = format!("the certificate ends in {}", days(left));
     match (within(critical), within(warning)) {
         (true, _) => Some((Status::Critical, told)),
         (false, true) => Some((Status::Warning, told)),
         (false, false) => None,
+    }
+}
+
+/// Whole days, in words.
+fn days(time: i64) -> String {
+    match time / DAY {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
     }
 }
 
@@ -220,6 +233,21 @@ mod tests {
             (Status::Warning, "the certificate ends in 20 days".into())
         );
         assert_eq!(judged(&days(30, 21), 200, "").0, Status::Critical);
+    }
+
+    #[test]
+    fn a_certificate_that_has_ended_is_critical_whatever_was_asked_for() {
+        let expect = Expect { certificate_warning_days: Some(21), ..Expect::default() };
+        let after = |days: i64| {
+            let (until, now) = (Timestamp(DAY), Timestamp(DAY + days * DAY));
+            let seen = Seen { status: StatusCode::OK, body: b"", certificate_until: Some(until), now };
+            judge(&expect, seen, Status::Passing)
+        };
+        let critical = |told: &str| (Status::Critical, Some(told.to_owned()));
+        assert_eq!(after(332), critical("the certificate ended 332 days ago"));
+        assert_eq!(after(1), critical("the certificate ended 1 day ago"));
+        assert_eq!(after(0), critical("the certificate ended less than a day ago"));
+        assert_eq!(after(-1), (Status::Warning, Some("the certificate ends in 1 day".to_owned())));
     }
 
     #[test]
