@@ -78,6 +78,10 @@ impl Announcement {
         for at in [&self.from, &self.to].into_iter().flatten() {
             moment(at).ok_or_else(|| format!("`{at}` is no moment like `2026-12-24T18:00:00Z`"))?;
         }
+        let [from, to] = [&self.from, &self.to].map(|at| at.as_deref().and_then(moment));
+        if from.zip(to).is_some_and(|(from, to)| to <= from) {
+            return Err("`to` is not after `from`: it would never be shown".to_owned());
+        }
         Ok(())
     }
 

@@ -179,8 +179,8 @@ async fn younger(catalog: &Catalog, seen: Index, rested: Instant) -> Arc<State> 
 fn tell(incident: &Incident) {
     let (id, service, reason) = (incident.id, &incident.service, &incident.reason);
     if incident.state == IncidentState::Resolved {
-        tracing::info!(id, %service, resolution = %incident.resolution, "incident resolved");
+        tracing::info!(id, %service, resolution = %incident.resolution, "outage over");
     } else {
-        tracing::warn!(id, %service, %reason, "incident triggered");
+        tracing::warn!(id, %service, %reason, "outage");
     }
 }

@@ -112,6 +112,9 @@ pub fn register(state: &State, external: &External, source: Source) -> Result<Ve
         ..Instance::new(node.clone(), id.clone(), external.service.as_str())
     };
     instance.meta.insert(SOURCE.to_owned(), source.as_str().to_owned());
+    if let Some(least) = external.min_healthy {
+        instance.meta.insert("min_healthy".to_owned(), least.to_string());
+    }
     commands.push(Command::PutInstance(instance));
     commands.push(check(state, &node, &id, external, probe));
     commands.extend(pause(state, &node, &id, external.paused));

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `service:<name>` | the monitor counts the service as down | `service`, `tags`, `node` (if all that fails is on one), `nodes` |
 //! | `node:<name>` | a check of the node itself is critical | `node` |
+//! | `warning:<name>` | the service has an instance that takes no traffic, a site elsewhere or a job, and warns: a certificate that ends soon | `service`, `tags`, `node` |
 //!
 //! A service all of whose failing instances are on one node depends on that node: if the node's own check fails, they
 //! are one incident. `SERVICE_ROUTING_KEY` and `SERVICE_RUNBOOK` (meta `routing_key`, `runbook`) choose the policy and tell
@@ -15,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use wharf_catalog::{Status, check::NODE_MAINTENANCE};
+use wharf_catalog::{Health, InstanceHealth, Status, check::NODE_MAINTENANCE};
 use wharf_monitor::{Incident, IncidentState};
 use wharf_oncall::{Alert, Kind, State};
 
@@ -29,13 +30,15 @@ pub struct Feed {
     services: BTreeMap<String, Incident>,
     /// Nodes whose own checks fail.
     nodes: BTreeSet<String>,
+    /// Services of which something warns without being out.
+    warnings: BTreeSet<String>,
 }
 
 impl Feed {
     /// What is down as the monitor remembers it, before anything new is heard.
     pub fn restored(open: impl IntoIterator<Item = Incident>) -> Self {
         let services = open.into_iter().map(|incident| (incident.service.clone(), incident)).collect();
-        Self { services, nodes: BTreeSet::new() }
+        Self { services, ..Self::default() }
     }
 
     /// The services that are down.
@@ -85,6 +88,34 @@ impl Feed {
         alerts
     }
 
+    /// The catalog changed: what warns though it is no outage, since no traffic goes there.
+    pub fn warnings(&mut self, catalog: &wharf_catalog::State) -> Vec<Alert> {
+        let mut warning = BTreeMap::new();
+        for instance in catalog.instances().filter(|one| one.port == 0) {
+            let found = catalog.instance_health(&instance.node, &instance.id);
+            if let Some(found) = found.filter(|found| found.health() == Health::Warning) {
+                warning.entry(instance.name.to_string()).or_insert(found);
+            }
+        }
+        let mut alerts = Vec::new();
+        for (service, found) in &warning {
+            if self.warnings.insert(service.clone()) {
+                alerts.push(warning_alert(service, found));
+            }
+        }
+        self.warnings.retain(|service| {
+            let warns = warning.contains_key(service);
+            if !warns {
+                let mut recovery = Alert::new(warning_entity(service), Kind::Recovery);
+                recovery.source = SOURCE.to_owned();
+                recovery.message = "nothing of it warns any more".to_owned();
+                alerts.push(recovery);
+            }
+            warns
+        });
+        alerts
+    }
+
     /// What is still open in the engine, though nothing of it fails: it recovered while nobody could say so.
     pub fn missed_recoveries(&self, state: &State) -> Vec<Alert> {
         let ours = |alert: &&Alert| alert.source == SOURCE;
@@ -95,6 +126,7 @@ impl Feed {
                 let fails = match alert.entity.split_once(':')? {
                     ("service", name) => self.services.contains_key(name),
                     ("node", name) => self.nodes.contains(name),
+                    ("warning", name) => self.warnings.contains(name),
                     _ => return None,
                 };
                 let mut recovery = Alert::new(&alert.entity, Kind::Recovery);
@@ -109,6 +141,27 @@ impl Feed {
 /// The entity of a service.
 pub fn service_entity(service: &str) -> String {
     format!("service:{service}")
+}
+
+fn warning_entity(service: &str) -> String {
+    format!("warning:{service}")
+}
+
+fn warning_alert(service: &str, found: &InstanceHealth<'_>) -> Alert {
+    let mut alert = Alert::new(warning_entity(service), Kind::Warning);
+    alert.source = SOURCE.to_owned();
+    alert.title = format!("{service} warns");
+    alert.fields.insert("service".to_owned(), service.to_owned());
+    alert.fields.insert("node".to_owned(), found.instance.node.to_string());
+    if !found.instance.tags.is_empty() {
+        alert.fields.insert("tags".to_owned(), found.instance.tags.join(","));
+    }
+    if let Some(check) = found.checks().find(|check| check.status == Status::Warning) {
+        let said = check.output.lines().next().unwrap_or_default();
+        alert.message = format!("check `{}` is warning: {said}", check.id);
+        alert.started = Timestamp::from_millisecond(check.status_since.0).ok();
+    }
+    alert
 }
 
 /// What the monitor's incident says.

@@ -203,7 +203,8 @@ async fn follow(
             state = younger(&catalog, seen, rested) => {
                 let begun = Instant::now();
                 seen = state.index();
-                let alerts = feed.nodes(&state);
+                let mut alerts = feed.nodes(&state);
+                alerts.extend(feed.warnings(&state));
                 rested = Instant::now() + begun.elapsed() * 9;
                 alerts
             }

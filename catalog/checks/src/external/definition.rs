@@ -40,6 +40,8 @@ pub struct External {
     pub failures_before_critical: u32,
     /// Passing runs in a row before it is up.
     pub successes_before_passing: u32,
+    /// Instances of the service that have to pass for it to be up; 1 if nobody says otherwise.
+    pub min_healthy: Option<u32>,
     /// In maintenance until somebody says otherwise.
     pub paused: bool,
     /// `http://` or `https://` address.

@@ -177,6 +177,9 @@ fn definitions_are_read_as_people_write_them() {
     let external: External = serde_json::from_str(text).unwrap();
     let probe = external.probe().unwrap();
     assert_eq!((probe.interval, probe.kind.label()), (Duration::from_secs(5), "dns"));
+    let two = External { min_healthy: Some(2), ..external.clone() };
+    let state = reconciled(&State::default(), &[two]);
+    assert_eq!(state.instance("core", "dns").unwrap().meta["min_healthy"], "2");
     let unknown = serde_json::from_str::<External>(r#"{"service":"x","htp":"http://x"}"#).unwrap_err();
     assert!(unknown.to_string().contains("`htp`"), "{unknown}");
 }

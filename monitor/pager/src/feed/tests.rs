@@ -120,3 +120,23 @@ async fn what_recovered_while_nobody_could_say_so_is_heard_late_rather_than_neve
     assert_eq!(missed.len(), 1, "neither what is still down nor what others said: {missed:?}");
     assert_eq!((missed[0].entity.as_str(), missed[0].kind), ("service:db", Kind::Recovery));
 }
+
+#[tokio::test]
+async fn a_warning_of_what_takes_no_traffic_is_told_once_and_taken_back() {
+    let catalog = fleet(Status::Warning).await;
+    let mut feed = Feed::default();
+    let told = feed.warnings(&catalog.snapshot());
+    assert_eq!(told.len(), 2, "both services of the first host have no port: {told:?}");
+    let db = &told[0];
+    assert_eq!((db.entity.as_str(), db.kind), ("warning:db", Kind::Warning));
+    assert!(db.message.contains("`c:db-h1` is warning") && db.fields["node"] == "h1", "{db:?}");
+    assert!(feed.warnings(&catalog.snapshot()).is_empty(), "once");
+
+    let mut routed = Instance::new("h1", "web-h1", "web");
+    routed.port = 80;
+    let fine = put(check("h1", "c:db-h1", Some("db-h1"), Status::Critical));
+    catalog.commit(vec![Command::PutInstance(routed), fine]).await.unwrap();
+    let over = feed.warnings(&catalog.snapshot());
+    let over: Vec<_> = over.iter().map(|alert| (alert.entity.as_str(), alert.kind)).collect();
+    assert_eq!(over, [("warning:db", Kind::Recovery), ("warning:web", Kind::Recovery)]);
+}
