@@ -40,7 +40,7 @@ pub fn alerts(body: &[u8], now: Timestamp) -> Result<Inbound, Answer> {
     answered(alerts, if wrong.is_empty() { taken() } else { left() })
 }
 
-/// Nothing that was taken is a refusal, if there was something.
+/// A refusal if something is wrong and nothing was taken.
 fn answered(alerts: Vec<Alert>, answer: Answer) -> Result<Inbound, Answer> {
     if alerts.is_empty() && answer.status != 200 { Err(answer) } else { Ok(Inbound { alerts, answer }) }
 }

@@ -62,10 +62,13 @@ impl Layers {
     /// Takes out what the problems are about; a problem of nothing in particular is everybody's.
     fn leave_out(&mut self, problems: Problems, left_out: &mut Vec<LeftOut>) {
         let before = self.documents.len();
-        for problem in &problems.0 {
-            let Some((kind, name)) = self.blamed(&problem.place) else { continue };
-            self.documents.remove(&(kind.clone(), name.clone()));
+        // All are blamed before any is gone: several problems may be about one.
+        let blamed: Vec<_> = problems.0.iter().map(|problem| self.blamed(&problem.place)).collect();
+        for (problem, (kind, name)) in
+            problems.0.iter().zip(blamed).filter_map(|(problem, blamed)| Some((problem, blamed?)))
+        {
             note(left_out, &kind, &name, problem.clone());
+            self.documents.remove(&(kind, name));
         }
         if self.documents.len() < before {
             return;
@@ -185,6 +188,18 @@ mod tests {
         let (again, _) = layers(&format!("{DANA}{}", DANA.replace("dana", "max")), &[]).fit();
         let (back, plan) = Layers { files: again.files, ..fitted }.fit();
         assert!(back.left_out.is_empty() && plan.rules.len() == 1, "it comes back with what it needs");
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_one_thing_is_told_and_blamed_on_no_other() {
+        let two = r#"{"members": ["max", "kim"]}"#;
+        let (fitted, plan) =
+            layers(DANA, &[("teams", "web", r#"{"members": ["dana"]}"#), ("teams", "web.eu", two)]).fit();
+        assert_eq!(
+            (names(&fitted), fitted.left_out[0].problems.0.len()),
+            (vec!["teams.web.eu".to_owned()], 2)
+        );
+        assert!(plan.teams.contains_key("web"));
     }
 
     #[test]
