@@ -30,7 +30,10 @@ const BODY: usize = 8 * 1024 * 1024;
 pub(crate) fn routes(api: Api) -> Router<Api> {
     Router::new()
         .route("/integrations/generic/20131114/alert/{key}", post(victorops_unrouted))
+        // As tools make it that are told a routing key, or to have none.
+        .route("/integrations/generic/20131114/alert/{key}/", post(victorops_unrouted))
         .route("/integrations/generic/20131114/alert/{key}/{routing_key}", post(victorops))
+        .route("/integrations/generic/20131114/alert/{key}/{routing_key}/", post(victorops))
         .route("/v2/enqueue", post(pagerduty))
         .route("/v2/alerts", post(opsgenie))
         .route("/v2/alerts/{alias}/{action}", post(opsgenie_action))

@@ -2,7 +2,7 @@
 //!
 //! Pure: the bytes of a request in, alerts and the answer out. What a request lacks and only the edge can make
 //! (random names, the time) is an argument. A request that is wrong is refused as the service it is meant for would,
-//! with the field's name; nothing of it takes effect.
+//! with the field's name; nothing of it takes effect. A request with many alerts is many: those that are right are taken.
 
 mod alertmanager;
 mod fields;

@@ -168,21 +168,11 @@ impl Desk {
     }
 
     fn read(&mut self, draft: &mut Draft, files: Config) {
-        let layers = Layers { files: files.clone(), documents: self.layers.documents.clone() };
-        match layers.plan() {
-            Ok(plan) => {
-                tracing::info!(
-                    users = plan.users.len(),
-                    policies = plan.policies.len(),
-                    "on-call configuration read"
-                );
-                self.reconfigure(draft, plan, layers);
-            }
-            Err(problems) => {
-                counter!("wharf_pager_configurations_refused_total").increment(1);
-                tracing::error!(%problems, "the on-call configuration does not go with what was made by the API: the last one stays");
-            }
-        }
+        let (layers, plan) = Layers::new(files.clone(), self.layers.documents.clone()).fit();
+        let (users, policies) = (plan.users.len(), plan.policies.len());
+        tracing::info!(users, policies, "on-call configuration read");
+        layers.warn();
+        self.reconfigure(draft, plan, layers);
         draft.waiting.push(Waiting::Again(Command::Files(Box::new(files))));
     }
 

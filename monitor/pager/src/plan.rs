@@ -1,6 +1,9 @@
 //! Files, and what people made by the API, into one plan.
 //!
 //! A name that a file uses is the file's: the API cannot change it, and if a file takes a name later, the file wins.
+//! What the API made and does not go with the files is left out ([`Layers::fit`]).
+
+mod fit;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +13,8 @@ use wharf_oncall::{
     Config, Plan, Problems,
     config::{Problem, User, is_name},
 };
+
+pub use fit::LeftOut;
 
 use crate::{Refusal, journal::Document};
 
@@ -41,11 +46,20 @@ pub struct Layers {
     pub files: Config,
     /// What the API made, by kind and name.
     pub documents: BTreeMap<(String, String), Document>,
+    /// What of it is not in force, by kind and name.
+    pub left_out: Vec<LeftOut>,
+    /// The policy that is the default as long as the one that was made is left out.
+    stand_in: Option<String>,
 }
 
 impl Layers {
-    /// Both together.
-    pub fn plan(&self) -> Result<Plan, Problems> {
+    /// To be [fitted](Self::fit).
+    pub fn new(files: Config, documents: BTreeMap<(String, String), Document>) -> Self {
+        Self { files, documents, ..Self::default() }
+    }
+
+    /// Both together, nothing left out.
+    fn plan(&self) -> Result<Plan, Problems> {
         let mut config = self.files.clone();
         for ((kind, name), document) in &self.documents {
             if self.origin(kind, name) != Some(Origin::File) {
@@ -56,6 +70,7 @@ impl Layers {
         if config.routing.default.is_none() && config.policies.contains_key(DEFAULT) {
             config.routing.default = Some(DEFAULT.to_owned());
         }
+        config.routing.default = config.routing.default.or_else(|| self.stand_in.clone());
         Plan::new(config).map_err(|problems| self.by_name(problems))
     }
 
@@ -108,7 +123,8 @@ impl Layers {
         if in_file { Some(Origin::File) } else { by_api() }
     }
 
-    /// With `document` made, changed or removed, if that holds together.
+    /// With `document` made, changed or removed, if that holds together: it fits, and leaves nothing out that was not
+    /// left out before.
     pub(crate) fn with(&self, document: &Document) -> Result<(Self, Plan), Refusal> {
         let (kind, name) = (document.kind.clone(), document.name.clone());
         let mut layers = self.clone();
@@ -118,8 +134,14 @@ impl Layers {
             (_, None) => drop(layers.documents.remove(&(kind, name))),
             (_, Some(_)) => drop(layers.documents.insert((kind, name), document.clone())),
         }
-        let plan = layers.plan().map_err(Refusal::Plan)?;
-        Ok((layers, plan))
+        let (layers, plan) = layers.fit();
+        let known = |left: &&LeftOut| {
+            !left.is_of(&document.kind, &document.name)
+                && self.left_out.iter().any(|before| before.is_of(&left.kind, &left.name))
+        };
+        let wrong = layers.left_out.iter().filter(|left| !known(left));
+        let wrong: Vec<Problem> = wrong.flat_map(|left| left.problems.0.clone()).collect();
+        if wrong.is_empty() { Ok((layers, plan)) } else { Err(Refusal::Plan(Problems(wrong))) }
     }
 }
 
@@ -194,7 +216,7 @@ mod tests {
 
     fn files() -> Layers {
         let text = "[users.dana]\ncontacts.phone = { type = \"ntfy\", url = \"https://n.example/d\" }\npaging = [{ contact = \"phone\" }]";
-        Layers { files: (*Plan::from_toml(text, None).unwrap()).clone(), documents: BTreeMap::new() }
+        Layers::new((*Plan::from_toml(text, None).unwrap()).clone(), BTreeMap::new())
     }
 
     #[test]
@@ -218,7 +240,7 @@ mod tests {
     fn rules_of_the_api_come_after_those_of_the_files_by_name() {
         let text = "[[rules]]\nname = \"z\"\nmatch = ['a=\"b\"']\nmute = true";
         let files = (*Plan::from_toml(text, None).unwrap()).clone();
-        let layers = Layers { files, documents: BTreeMap::new() };
+        let layers = Layers::new(files, BTreeMap::new());
         let rule = r#"{"match": ["host=*\"lab-*\""], "mute": true}"#;
         let (layers, _) = layers.with(&document("rules", "b", Some(rule))).unwrap();
         let (layers, plan) = layers.with(&document("rules", "a", Some(rule))).unwrap();

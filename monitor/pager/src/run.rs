@@ -106,11 +106,8 @@ impl Oncall {
             None => (wharf_oncall::Config::default(), None),
         };
         let (mut journal, reader, recalled) = Journal::recalled(&parts.storage)?;
-        let layers = Layers { files, documents: recalled.documents };
-        let plan = layers.plan().map_err(|problems| PagerError::Config {
-            path: "the on-call configuration, with what was made by the API,".to_owned(),
-            problems,
-        })?;
+        let (layers, plan) = Layers::new(files, recalled.documents).fit();
+        layers.warn();
         let senders = Senders::new(&plan).map_err(|error| PagerError::Senders(error.to_string()))?;
         let signer = Arc::new(Signer::new(journal.secret("links", || parts.random.clone())?));
         let url: Arc<str> = config.url.trim_end_matches('/').into();

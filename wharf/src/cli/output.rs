@@ -1,5 +1,7 @@
 //! What reaches the terminal: tables for people, JSON for programs, complaints to stderr.
 
+mod fit;
+
 use std::{
     io::{self, IsTerminal, Write},
     time::Duration,
@@ -39,7 +41,8 @@ pub(super) fn complain(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Aligned columns under a heading. Cells are text of other people's: control characters are shown as `?`.
+/// Aligned columns under a heading; on a terminal free text is cut so that rows fit it. Cells are text of other
+/// people's: see [`printable`].
 pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
     let rows: Vec<_> = rows.iter().map(|row| (row.clone(), Tone::Plain)).collect();
     toned(heading, &rows, 0)
@@ -51,18 +54,34 @@ pub(super) fn toned<const N: usize>(
     rows: &[([String; N], Tone)],
     column: usize,
 ) -> String {
+    fitted(heading, rows, column, room())
+}
+
+/// How wide a row may be: as the terminal is; what a program reads is not cut.
+fn room() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(usize::from(width.0)).filter(|width| *width > 0)
+}
+
+fn fitted<const N: usize>(
+    heading: [&str; N],
+    rows: &[([String; N], Tone)],
+    column: usize,
+    room: Option<usize>,
+) -> String {
     let heading = (heading.map(str::to_owned), Tone::Plain);
     let rows = rows.iter().map(|(row, tone)| (row.clone().map(|cell| printable(&cell)), *tone));
     let lines: Vec<([String; N], Tone)> = std::iter::once(heading).chain(rows).collect();
     let widths: [usize; N] =
         std::array::from_fn(|at| lines.iter().map(|(cells, _)| cells[at].chars().count()).max().unwrap_or(0));
+    let widths = room.map_or(widths, |room| fit::narrowed(&lines[0].0, widths, room));
     let line = |(cells, tone): &([String; N], Tone)| {
         let padded = cells.iter().zip(widths).enumerate().map(|(at, (cell, width))| {
-            let space = " ".repeat(width - cell.chars().count());
-            let cell = if at == column { tone.paint(cell) } else { cell.clone() };
-            cell + &space
+            let cell = fit::cut(cell, width);
+            let space = " ".repeat(width.saturating_sub(cell.chars().count()));
+            if at == column { tone.paint(&cell) + &space } else { cell + &space }
         });
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+        padded.collect::<Vec<_>>().join(&" ".repeat(fit::GAP)).trim_end().to_owned() + "\n"
     };
     lines.iter().map(line).collect()
 }
@@ -94,9 +113,29 @@ impl Tone {
     }
 }
 
-/// Other people's text without control characters.
+/// Other people's text on one line: a space for each line break or tab, and `?` for other control characters.
 pub(super) fn printable(cell: &str) -> String {
-    cell.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    let one = |c: char| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if c.is_control() => '?',
+        c => c,
+    };
+    cell.replace("\r\n", "\n").chars().map(one).collect()
+}
+
+/// The fields of a CSV made [`printable`], its rows as they are.
+pub(super) fn printable_csv(text: &str) -> String {
+    let mut quoted = false;
+    let one = |c: char| {
+        quoted ^= c == '"';
+        match c {
+            '\n' | '\r' if !quoted => c,
+            '\n' | '\r' | '\t' => ' ',
+            c if c.is_control() => '?',
+            c => c,
+        }
+    };
+    text.chars().map(one).collect()
 }
 
 /// The largest unit alone: `3d`, `5h`, `12m`, `40s`.
@@ -137,6 +176,25 @@ mod tests {
     #[test]
     fn terminal_escapes_in_names_are_defused() {
         assert!(!table(["A"], &[["\u{1b}[2Jgone".to_owned()]]).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_row_fits_the_terminal_and_is_whole_in_a_pipe() {
+        let rows = [(["#7".to_owned(), "triggered".to_owned(), "x".repeat(5_000)], Tone::Bad)];
+        let heading = ["INCIDENT", "STATE", "TITLE"];
+        let shown = fitted(heading, &rows, 1, Some(60));
+        assert_eq!(shown.lines().map(|line| line.chars().count()).max(), Some(60));
+        assert!(shown.contains("#7") && shown.ends_with("x…\n"), "{shown}");
+        assert!(fitted(heading, &rows, 1, None).contains(&rows[0].0[2]));
+    }
+
+    #[test]
+    fn line_breaks_are_spaces_and_rows_of_a_csv_stay_rows() {
+        assert_eq!(printable("x\ny\r\nz\u{7}"), "x y z?");
+        assert_eq!(
+            printable_csv("a,b\r\n\u{1b}[2J,\"one\ntwo \"\"3\"\"\"\n"),
+            "a,b\r\n?[2J,\"one two \"\"3\"\"\"\n"
+        );
     }
 
     #[test]

@@ -23,12 +23,24 @@ export function Setup() {
   if (!data) return html`${head}<${Waiting} error=${error} status=${status} />`;
   return html`${head}
     <p class="about faint">What comes from a file is changed there: wharf reads it again by itself. The rest can be changed here.</p>
+    <${LeftOut} things=${data.left_out ?? []} />
     ${KINDS.map(([kind, label, line]) => html`<${Things} key=${kind} kind=${kind} label=${label} line=${line} things=${entries(data[kind])} edit=${edit} />`)}
     <${Routing} routing=${data.routing} edit=${edit} />
     ${LISTS.map(([kind, label, about, line]) => html`<${Listed} key=${kind} kind=${kind} label=${label} about=${about} line=${line} things=${data[kind] ?? []} edit=${edit} />`)}
     <${Check} />
     ${edited && html`<${Editor} ...${edited} done=${() => edit(null)} />`}`;
 }
+
+// What was made here and is not in force, because the file no longer has what it needs.
+function LeftOut({ things }) {
+  if (!things.length) return null;
+  return html`<section class="panel" aria-labelledby="left-out" data-testid="left-out"><h2 id="left-out">Not in force <span class="faint num">${things.length}</span></h2>
+    <ul class="rows">${things.map((one) => html`<li key=${`${one.kind}/${one.name}`}>
+      <span class="break grow"><b class="tone-bad">${one.kind} ${one.name}</b> ${one.problems.map(told).join(" · ")}${one.instead && ` · meanwhile ${one.instead}`}</span>
+      <button type="button" class="button" onClick=${() => act("DELETE", `/oncall/${one.kind}/${encodeURIComponent(one.name)}`, null, `${one.name} is removed`)}>Remove</button></li>`)}</ul></section>`;
+}
+
+const told = (one) => [one.problem, one.remedy].filter(Boolean).join("; ");
 
 function Things({ kind, label, line, things, edit }) {
   const text = filterText().toLowerCase();
@@ -98,7 +110,8 @@ function Check() {
   const look = async (event) => {
     event.preventDefault();
     const { data, error } = await sent("POST", `${API}/oncall/check`, text);
-    setFound(error ? [{ problem: error }] : data.problems);
+    const others = (data?.left_out ?? []).map((one) => ({ place: `${one.kind} ${one.name}`, problem: `made here, would not be in force: ${one.problems.map(told).join(" · ")}` }));
+    setFound(error ? [{ problem: error }] : [...data.problems, ...others]);
   };
   return html`<details class="panel fold"><summary>Check a file</summary><form class="form padded" onSubmit=${look}>
     <label class="field wide"><span>The text of an <code>oncall.toml</code>; nothing is changed</span><textarea class="mono" rows="8" spellcheck="false" value=${text} onInput=${(event) => { setText(event.currentTarget.value); setFound(null); }} data-testid="check-text" /></label>

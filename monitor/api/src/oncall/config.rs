@@ -11,7 +11,7 @@ use wharf_oncall::Plan;
 use wharf_pager::{
     Picture, Refusal,
     journal::Document,
-    plan::{KINDS, ORDERED, Origin},
+    plan::{KINDS, Layers, LeftOut, ORDERED, Origin},
 };
 
 use super::{amendments::Who, calendar, shown};
@@ -54,7 +54,17 @@ pub(super) async fn all(State(api): State<Api>) -> Answer {
         }
     }
     config["journal"] = json!(picture.journal);
+    config["left_out"] = left_out(&picture.layers);
     Ok(fresh(config))
+}
+
+/// What the API made and is not in force.
+fn left_out(layers: &Layers) -> Value {
+    let entry = |left: &LeftOut| {
+        let problems: Vec<Value> = left.problems.0.iter().map(problem).collect();
+        json!({ "kind": left.kind, "name": left.name, "problems": problems, "instead": left.instead })
+    };
+    layers.left_out.iter().map(entry).collect()
 }
 
 /// The routing keys there are, and `default`.
@@ -136,17 +146,23 @@ pub(super) struct Table {
     table: Option<String>,
 }
 
-/// What is wrong with a TOML text. Nothing is changed.
+/// What is wrong with a TOML text, and what the API made that would not go with it. Nothing is changed.
 pub(super) async fn check(
+    State(api): State<Api>,
     Query(Table { table }): Query<Table>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let body = whole(body)?;
     let text =
         str::from_utf8(&body).map_err(|error| Failure::bad(format!("the body is no UTF-8: {error}")))?;
-    let problems = match Plan::from_toml(text, table.as_deref()) {
-        Ok(_) => Vec::new(),
-        Err(problems) => problems.0.iter().map(problem).collect(),
-    };
-    Ok(fresh(json!({ "problems": problems })))
+    Ok(fresh(match Plan::from_toml(text, table.as_deref()) {
+        Ok(files) => {
+            let documents = api.pager.picture().layers.documents.clone();
+            let (layers, _) = Layers::new((*files).clone(), documents).fit();
+            json!({ "problems": [], "left_out": left_out(&layers) })
+        }
+        Err(problems) => {
+            json!({ "problems": problems.0.iter().map(problem).collect::<Vec<_>>(), "left_out": [] })
+        }
+    }))
 }

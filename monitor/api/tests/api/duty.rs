@@ -88,6 +88,14 @@ async fn what_the_schedule_cannot_be_is_told() {
     let problems: Value = serde_json::from_str(&refused.text).unwrap();
     assert_eq!(problems["problems"].as_array().unwrap().len(), 2, "{problems:#}");
     assert_eq!(problems["problems"][0]["place"], "user");
+    let itself = json!({ "by": "dana", "rotation": "primary", "shift": "2026-03-03T00:00:00Z", "with": "2026-03-04T00:00:00Z" });
+    let refused = site.post("/wharf/v1/oncall/swaps", itself).await.error(400);
+    assert!(refused.contains("from 2026-03-02T09:00:00 until 2026-03-09T09:00:00"), "{refused}");
+    site.put("/wharf/v1/oncall/users/mute", json!({})).await.good();
+    let mute = json!({ "by": "lee", "rotation": "primary", "user": "mute",
+        "from": "2026-03-02T00:00:00Z", "until": "2026-03-03T00:00:00Z" });
+    let refused = site.post("/wharf/v1/oncall/overrides", mute).await.error(400);
+    assert!(refused.contains("user `mute` cannot be paged"), "{refused}");
     site.get("/wharf/v1/oncall/schedule?rotation=none").await.error(404);
     site.get("/wharf/v1/oncall/schedule?from=2026-01-01T00:00:00Z&until=2028-01-01T00:00:00Z")
         .await

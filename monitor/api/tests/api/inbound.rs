@@ -42,6 +42,53 @@ async fn victorops_opens_acknowledges_and_resolves() {
 }
 
 #[tokio::test]
+async fn victorops_address_may_end_in_a_slash() {
+    let site = guarded();
+    for (rest, entity, routing_key) in [("", "bare", Value::Null), ("night/", "routed", json!("night"))] {
+        let path = format!("/integrations/generic/20131114/alert/{KEY}/{rest}");
+        raw(&site, &path, &[], &json!({ "message_type": "CRITICAL", "entity_id": entity })).await.good();
+        let list = site.get(&format!("/wharf/v1/incidents?entity={entity}")).await.good();
+        assert_eq!(list["incidents"][0]["routing_key"], routing_key, "{list:#}");
+    }
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn what_pagerduty_and_opsgenie_would_page_for_opens_an_incident_and_rules_see_its_urgency() {
+    let rule = "[[rules]]\nname = \"quiet\"\nmatch = ['priority=\"P5\"', 'source=\"lab\"']\nmute = true\n";
+    let site = Site::with(&format!("{PLAN}\n{rule}"));
+    let event = json!({ "routing_key": "night", "event_action": "trigger", "dedup_key": "d1",
+        "payload": { "summary": "disk at 80 %", "source": "db1", "severity": "info" } });
+    assert_eq!(site.post("/v2/enqueue", event).await.status.as_u16(), 202);
+    let incident = only(&site).await;
+    assert_eq!((&incident["severity"], &incident["fields"]["severity"]), (&json!("WARNING"), &json!("info")));
+    let alert = |source: &str| json!({ "message": "m", "alias": source, "priority": "P5", "source": source });
+    site.post("/v2/alerts", alert("lab")).await.good();
+    site.post("/v2/alerts", alert("shop")).await.good();
+    let open = site.get("/wharf/v1/incidents").await.good();
+    assert_eq!(open["incidents"].as_array().unwrap().len(), 2, "the rule mutes one: {open:#}");
+    assert_eq!(open["incidents"][0]["fields"]["priority"], "P5");
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn of_a_batch_with_a_broken_alert_the_others_open_incidents() {
+    let site = Site::start();
+    let batch =
+        json!([{ "labels": { "alertname": "A" } }, { "labels": {} }, { "labels": { "alertname": "B" } }]);
+    let answer = site.post("/api/v2/alerts", batch).await;
+    assert_eq!(answer.status.as_u16(), 400);
+    assert!(answer.text.contains("1.labels in body is required"), "{answer:?}");
+    assert_eq!(site.get("/api/v2/alerts").await.good().as_array().unwrap().len(), 2);
+    let silence = json!({ "matchers": [{ "name": "alertname", "value": "A", "isRegex": false }], "createdBy": "",
+        "startsAt": "2026-03-01T08:00:00.000Z", "endsAt": "2026-03-01T09:00:00.000Z", "comment": "" });
+    let id = site.post("/api/v2/silences", silence).await.good()["silenceID"].clone();
+    let shown = site.get(&format!("/api/v2/silence/{}", id.as_str().unwrap())).await.good();
+    assert_eq!(shown["createdBy"], "somebody");
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn pagerduty_takes_events_whose_routing_key_begins_with_the_key() {
     let site = guarded();
     let event = |key: &str, action: &str| {

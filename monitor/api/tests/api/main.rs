@@ -76,7 +76,7 @@ struct Site {
     hands: Arc<AtomicI64>,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Site {
@@ -87,8 +87,13 @@ impl Site {
     fn with(plan: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("oncall.toml"), plan).unwrap();
+        Self::over(folder)
+    }
+
+    /// Over what an earlier life left.
+    fn over(folder: tempfile::TempDir) -> Self {
         let path = folder.path().join("oncall.toml");
-        std::fs::write(&path, plan).unwrap();
         let hands = Arc::new(AtomicI64::new(EPOCH));
         let clock = {
             let hands = hands.clone();
@@ -120,16 +125,28 @@ impl Site {
         });
         let router =
             wharf_oncall_api::router(wharf_oncall_api::Sources { pager: pager.clone(), history, clock });
-        Self { router, pager, catalog, hands, shutdown, running, _folder: folder }
+        Self { router, pager, catalog, hands, shutdown, running, folder }
     }
 
     fn advance(&self, by: Duration) {
         self.hands.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
+    /// Edits the file.
+    fn write(&self, plan: &str) {
+        std::fs::write(self.folder.path().join("oncall.toml"), plan).unwrap();
+    }
+
     async fn stop(self) {
         self.shutdown.cancel();
         self.running.await.unwrap();
+    }
+
+    async fn restart(self) -> Self {
+        self.shutdown.cancel();
+        self.running.await.unwrap();
+        drop((self.router, self.pager));
+        Self::over(self.folder)
     }
 
     /// A service fails.

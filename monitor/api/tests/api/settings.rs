@@ -141,12 +141,46 @@ async fn rules_groups_and_dependencies_are_made_and_taken_back() {
 }
 
 #[tokio::test]
+async fn what_the_api_made_and_the_file_no_longer_bears_is_left_out_after_a_start_and_while_it_runs() {
+    let max = "[users.max]\ncontacts.hook = { type = \"webhook\", url = \"http://127.0.0.1:1/max\" }\npaging = [{ contact = \"hook\" }]\n";
+    let site = Site::with(&format!("{PLAN}\n{max}"));
+    let turns = json!({ "start": "2026-01-05T09:00", "every": "week", "members": ["max"] });
+    site.put("/wharf/v1/oncall/rotations/mx", turns.clone()).await.good();
+    assert_eq!(site.get("/wharf/v1/oncall/config").await.good()["left_out"], json!([]));
+    let left_out = async |site: &Site| {
+        let config = site.get("/wharf/v1/oncall/config").await.good();
+        let found = config["left_out"].as_array().unwrap().first().cloned();
+        found.inspect(|_| assert!(config["rotations"].get("mx").is_none(), "{config:#}"))
+    };
+    site.write(PLAN);
+    let running = until("the file is read", async || left_out(&site).await).await;
+    assert_eq!((&running["kind"], &running["name"]), (&json!("rotations"), &json!("mx")));
+    assert_eq!(running["problems"][0]["remedy"], "add [users.max] or correct the name");
+    let site = site.restart().await;
+    assert_eq!(left_out(&site).await, Some(running));
+    // It can be mended by the API, or by the file.
+    let mut mended = turns;
+    mended["members"] = json!(["dana"]);
+    site.put("/wharf/v1/oncall/rotations/mx", mended).await.good();
+    assert_eq!(left_out(&site).await, None);
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn a_configuration_is_checked_with_lines_and_remedies() {
     let site = Site::start();
     let check = async |text: &'static str| {
         site.send(Request::post("/wharf/v1/oncall/check").body(Body::from(text)).unwrap()).await.good()
     };
-    assert_eq!(check(PLAN).await, json!({ "problems": [] }));
+    assert_eq!(check(PLAN).await, json!({ "problems": [], "left_out": [] }));
+    site.put("/wharf/v1/oncall/teams/kims", json!({ "members": ["kim"] })).await.good();
+    let without = check("[users.dana]").await;
+    assert_eq!(without["problems"], json!([]));
+    assert_eq!(
+        (&without["left_out"][0]["kind"], &without["left_out"][0]["name"]),
+        (&json!("teams"), &json!("kims"))
+    );
+    assert_eq!(without["left_out"][0]["problems"][0]["problem"], "no user `kim`");
     let problems =
         check("[rotations.r]\nstart = \"2026-01-05T09:00\"\nevery = \"week\"\nmembers = [\"nobody\"]").await;
     assert_eq!(problems["problems"][0]["line"], 4);

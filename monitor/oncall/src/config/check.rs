@@ -1,15 +1,16 @@
 //! Does a configuration hold together? Every name it mentions exists, every entry can be what it says.
 
+mod schedule;
+
 use std::{collections::BTreeSet, time::Duration};
 
+pub(super) use self::schedule::{maintenance, substitute, swap};
 use super::{
-    Config, Contact, Maintenance, Override, Policy, Repeat, Rotation, Swap, Target, Unit, User, is_name,
+    Config, Contact, Policy, Repeat, Rotation, Target, Unit, User, is_name,
     problem::{Complaints, Place},
 };
 use crate::{Kind, Matcher, state::MOST_CHANGES};
 
-/// A recurring window longer than this would be no exception any more.
-const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 86_400);
 /// Rounds, or repeated pages, closer together than this are a siren.
 const SHORTEST_REPEAT: Duration = Duration::from_secs(60);
 
@@ -34,64 +35,6 @@ pub(super) fn config(config: &Config, place: &Place, complaints: &mut Complaints
     }
     for (name, window) in &config.maintenance {
         maintenance(config, window, &place.at("maintenance").at(name), check.complaints);
-    }
-}
-
-pub(super) fn substitute(config: &Config, entry: &Override, place: &Place, complaints: &mut Complaints) {
-    let mut check = Check { config, complaints };
-    check.user(&entry.user, place.at("user"));
-    if let Some(user) = &entry.instead_of {
-        check.user(user, place.at("instead_of"));
-    }
-    let Some(rotation) = check.rotation(&entry.rotation, place.at("rotation")) else {
-        return;
-    };
-    let zone = rotation.time_zone.as_ref().unwrap_or(&config.time_zone);
-    if entry.until.at(&zone.0) <= entry.from.at(&zone.0) {
-        check.add(place.at("until"), "does not lie after `from`; correct one of them");
-    }
-}
-
-pub(super) fn swap(config: &Config, entry: &Swap, place: &Place, complaints: &mut Complaints) {
-    let mut check = Check { config, complaints };
-    let Some(rotation) = check.rotation(&entry.rotation, place.at("rotation")) else {
-        return;
-    };
-    let zone = &rotation.time_zone.as_ref().unwrap_or(&config.time_zone).0;
-    let first = rotation.start.0;
-    for (key, moment) in [("shift", entry.shift), ("with", entry.with)] {
-        if moment.at(zone) < crate::civil::moment(zone, first) {
-            let message = format!("lies before the rotation's first shift, which begins {first}");
-            check.add(place.at(key), message);
-        }
-    }
-}
-
-pub(super) fn maintenance(config: &Config, window: &Maintenance, place: &Place, complaints: &mut Complaints) {
-    matchers(&window.matchers, place, complaints);
-    let zone = &window.time_zone.as_ref().unwrap_or(&config.time_zone).0;
-    if let (Some(from), Some(until)) = (window.from, window.until)
-        && until.at(zone) <= from.at(zone)
-    {
-        complaints.add(place.at("until"), "does not lie after `from`; correct one of them");
-    }
-    for (i, day) in window.days_of_month.iter().enumerate() {
-        if !(1..=31).contains(&day.unsigned_abs()) {
-            let message = format!("{day} is no day of a month; write 1 to 31, or -1 for the last");
-            complaints.add(place.at("days_of_month").at(i), message);
-        }
-    }
-    let recurs = window.at.is_some() || !window.days.is_empty() || !window.days_of_month.is_empty();
-    match (window.at, window.lasts) {
-        (Some(_), Some(lasts)) if lasts.0.is_zero() || lasts.0 > LONGEST_WINDOW => {
-            complaints.add(place.at("lasts"), "is more than nothing and at most 7 days");
-        }
-        (Some(_), Some(_)) => {}
-        (None, None) if !recurs && window.from.is_some() && window.until.is_some() => {}
-        _ => complaints.add(
-            place.clone(),
-            "needs `from` and `until` to be once, or `at` and `lasts` (and `days` or `days_of_month`) to recur",
-        ),
     }
 }
 

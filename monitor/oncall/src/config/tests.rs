@@ -239,3 +239,24 @@ fn a_key_for_other_tools_is_long_fit_for_paths_and_never_told() {
     let plan = Plan::from_toml("[inbound]\nkey = \"0123456789abcdef\"", None).unwrap();
     assert_eq!(plan.inbound.key.as_ref().unwrap().reveal(), "0123456789abcdef");
 }
+
+#[test]
+fn a_stand_in_who_cannot_be_paged_is_refused() {
+    let entry = "[users.lee]\n[[overrides]]\nrotation = \"primary\"\nuser = \"lee\"\nfrom = \"2026-03-01T09:00\"\nuntil = \"2026-03-02T09:00\"\n";
+    let problems = problems(&format!("{BASE}{entry}"));
+    let expected =
+        "overrides[0].user: user `lee` cannot be paged; give users.lee contacts and `paging` steps";
+    assert!(problems[0].ends_with(expected) && problems.len() == 1, "{problems:#?}");
+}
+
+#[test]
+fn a_shift_is_not_swapped_with_itself() {
+    let swap = |with: &str| {
+        format!("{BASE}[[swaps]]\nrotation = \"primary\"\nshift = \"2026-03-03T10:00\"\nwith = \"{with}\"\n")
+    };
+    let problems = problems(&swap("2026-03-09T08:59"));
+    let expected = "swaps[0].with: lies in the same shift as `shift`, from 2026-03-02T09:00:00 until \
+                    2026-03-09T09:00:00; name a moment of another";
+    assert!(problems[0].ends_with(expected) && problems.len() == 1, "{problems:#?}");
+    Plan::from_toml(&swap("2026-03-09T09:00"), None).unwrap();
+}

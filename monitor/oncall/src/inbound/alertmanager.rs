@@ -17,75 +17,109 @@ use crate::{Alert, Kind, civil};
 /// What is not said again for so long is over: Alertmanager's `resolve_timeout`.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The alerts a Prometheus sends, again and again while they last.
+/// Most mistakes told of one request.
+const MOST_TOLD: usize = 20;
+
+/// The alerts a Prometheus sends, again and again while they last. As with an Alertmanager, those that can be are taken,
+/// and the answer says what is wrong with the others.
 pub fn alerts(body: &[u8], now: Timestamp) -> Result<Inbound, Answer> {
     let value = json(body).map_err(|error| refused(400, &error))?;
     let list = value.as_array().ok_or_else(|| refused(400, "the body is not a list of alerts"))?;
     if list.len() > MOST_ALERTS {
         return Err(refused(413, &format!("more than {MOST_ALERTS} alerts in one request")));
     }
-    let mut alerts = Vec::with_capacity(list.len());
+    let (mut alerts, mut wrong) = (Vec::with_capacity(list.len()), Vec::new());
     for (i, value) in list.iter().enumerate() {
-        let mut fields = Fields::of(value, &format!("{i}."))
-            .map_err(|error| refused(422, &format!("{i} in body {error}")))?;
-        let said = Said::read(&mut fields);
-        if let (Some(from), Some(until)) = (said.starts, said.ends)
-            && until < from
-        {
-            fields.complain("endsAt", "in body lies before startsAt");
+        match posted(value, &format!("{i}."), now) {
+            Ok(alert) => alerts.push(alert),
+            Err(what) => wrong.push(what),
         }
-        if let Some((field, what)) = fields.wrong.first() {
-            return Err(refused(422, &format!("{field} {what}")));
-        }
-        let ends = said.ends.unwrap_or_else(|| civil::after(now, RESOLVE_TIMEOUT));
-        let mut alert = said.alert();
-        if ends <= now {
-            alert.kind = Kind::Recovery;
-        } else {
-            alert.expires = Some(ends);
-        }
-        alerts.push(alert);
     }
-    Ok(Inbound { alerts, answer: Answer { status: 200, body: Value::Null } })
+    // Alertmanager answers those that it did not take with a string.
+    let left = || Answer { status: 400, body: json!(told(&wrong)) };
+    answered(alerts, if wrong.is_empty() { taken() } else { left() })
 }
 
-/// A notification of an Alertmanager, of one group of alerts.
+/// A refusal if something is wrong and nothing was taken.
+fn answered(alerts: Vec<Alert>, answer: Answer) -> Result<Inbound, Answer> {
+    if alerts.is_empty() && answer.status != 200 { Err(answer) } else { Ok(Inbound { alerts, answer }) }
+}
+
+/// What is wrong, as one text.
+fn told(wrong: &[String]) -> String {
+    let more = wrong.len().saturating_sub(MOST_TOLD);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    wrong.iter().take(MOST_TOLD).map(String::as_str).collect::<Vec<_>>().join("; ") + &more
+}
+
+fn posted(value: &Value, prefix: &str, now: Timestamp) -> Result<Alert, String> {
+    let mut fields = Fields::of(value, prefix).map_err(|what| format!("{prefix} {what}"))?;
+    let said = Said::read(&mut fields);
+    if let (Some(from), Some(until)) = (said.starts, said.ends)
+        && until < from
+    {
+        fields.complain("endsAt", "in body lies before startsAt");
+    }
+    if let Some((field, what)) = fields.wrong.first() {
+        return Err(format!("{field} {what}"));
+    }
+    let ends = said.ends.unwrap_or_else(|| civil::after(now, RESOLVE_TIMEOUT));
+    let mut alert = said.alert();
+    if ends <= now {
+        alert.kind = Kind::Recovery;
+    } else {
+        alert.expires = Some(ends);
+    }
+    Ok(alert)
+}
+
+/// A notification of an Alertmanager, of one group of alerts. Those that can be are taken, whatever is wrong with others.
 pub fn webhook(body: &[u8]) -> Result<Inbound, Answer> {
     let value = json(body).map_err(|error| refused(400, &error))?;
     let mut message = Fields::of(&value, "").map_err(|error| refused(400, &format!("the body {error}")))?;
-    let group = message.text("groupKey");
-    let receiver = message.text("receiver");
+    let (group, receiver) = (message.exact("groupKey"), message.text("receiver"));
     let list = message.list("alerts");
     if list.is_empty() && message.wrong.is_empty() {
         message.complain("alerts", "is missing or empty");
     }
+    if list.len() > MOST_ALERTS {
+        message.complain("alerts", format!("has more than {MOST_ALERTS}: the first were taken"));
+    }
     let mut alerts = Vec::with_capacity(list.len().min(MOST_ALERTS));
     for (i, value) in list.iter().enumerate().take(MOST_ALERTS) {
-        let mut fields = match Fields::of(value, &format!("alerts[{i}].")) {
-            Ok(fields) => fields,
-            Err(what) => {
-                message.complain("alerts", format!("[{i}] {what}"));
-                continue;
+        match notified(value, &format!("alerts[{i}].")) {
+            Ok(mut alert) => {
+                alert.group.clone_from(&group);
+                alert.fields.extend(receiver.clone().map(|receiver| ("receiver".to_owned(), receiver)));
+                alerts.push(alert);
             }
-        };
-        let status = fields.required("status");
-        let print = fields.text("fingerprint");
-        let mut alert = Said::read(&mut fields).alert();
-        match status.as_str() {
-            "resolved" => alert.kind = Kind::Recovery,
-            "firing" | "" => {}
-            _ => fields.complain("status", format!("`{status}` is neither firing nor resolved")),
+            Err((field, what)) => message.wrong.push((field, what)),
         }
-        alert.entity = print.unwrap_or(alert.entity);
-        alert.group.clone_from(&group);
-        alert.fields.extend(receiver.clone().map(|receiver| ("receiver".to_owned(), receiver)));
-        alerts.push(alert);
-        message.wrong.append(&mut fields.wrong);
     }
-    if let Some((field, what)) = message.wrong.first() {
-        return Err(refused(400, &format!("`{field}` {what}")));
+    let wrong: Vec<String> = message.wrong.iter().map(|(field, what)| format!("`{field}` {what}")).collect();
+    answered(alerts, if wrong.is_empty() { taken() } else { refused(400, &told(&wrong)) })
+}
+
+fn notified(value: &Value, prefix: &str) -> Result<Alert, (String, String)> {
+    let mut fields =
+        Fields::of(value, prefix).map_err(|what| (prefix.trim_end_matches('.').to_owned(), what))?;
+    let status = fields.required_exact("status");
+    let print = fields.exact("fingerprint");
+    let mut alert = Said::read(&mut fields).alert();
+    match status.as_str() {
+        "resolved" => alert.kind = Kind::Recovery,
+        "firing" | "" => {}
+        _ => fields.complain("status", format!("`{status}` is neither firing nor resolved")),
     }
-    Ok(Inbound { alerts, answer: Answer { status: 200, body: Value::Null } })
+    alert.entity = print.unwrap_or(alert.entity);
+    match fields.wrong.into_iter().next() {
+        Some(wrong) => Err(wrong),
+        None => Ok(alert),
+    }
+}
+
+fn taken() -> Answer {
+    Answer { status: 200, body: Value::Null }
 }
 
 /// What both say of an alert.
@@ -99,7 +133,7 @@ struct Said {
 
 impl Said {
     fn read(fields: &mut Fields<'_>) -> Self {
-        let mut labels = fields.texts("labels");
+        let mut labels = fields.exact_texts("labels");
         labels.retain(|_, value| !value.is_empty());
         if labels.is_empty() && fields.wrong.is_empty() {
             fields.complain("labels", "in body is required, with at least one label");
@@ -109,7 +143,7 @@ impl Said {
         }
         Self {
             labels,
-            annotations: fields.texts("annotations"),
+            annotations: fields.texts("annotations", "annotations"),
             starts: fields.moment("startsAt"),
             ends: fields.moment("endsAt"),
             generator: fields.text("generatorURL"),
@@ -147,8 +181,7 @@ pub fn fingerprint(labels: &BTreeMap<String, String>) -> String {
     format!("{sum:016x}")
 }
 
-/// As Alertmanager answers what its own checks (422) or its parser refuse.
+/// As Alertmanager refuses a whole request.
 fn refused(status: u16, message: &str) -> Answer {
-    let code = if status == 422 { 602 } else { status };
-    Answer { status, body: json!({ "code": code, "message": message }) }
+    Answer { status, body: json!({ "code": status, "message": message }) }
 }

@@ -1,4 +1,7 @@
 //! Reads a JSON object field by field, and complains by the field's name.
+//!
+//! A detail never costs the alert: what is too long is cut, what has an odd shape is written out. Only what an alert
+//! cannot do without, or would be another alert by if it were cut, is refused.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +11,15 @@ use serde_json::{Map, Value};
 /// Most fields an alert may have of its own.
 const MOST_FIELDS: usize = 256;
 /// Longest text of a field, in bytes.
-const LONGEST: usize = 64 * 1024;
+pub(super) const LONGEST: usize = 64 * 1024;
 /// Longest name of a field, in bytes.
 const LONGEST_NAME: usize = 256;
+/// At the end of what was cut.
+const CUT: &str = "… (cut)";
+/// The field that says that there were more.
+const MORE: &str = "more";
+/// From here on a number of seconds since 1970 (in 5138) is meant as milliseconds.
+const MILLISECONDS: f64 = 1e11;
 
 /// An object, with what is wrong with it so far.
 pub(super) struct Fields<'v> {
@@ -33,37 +42,57 @@ impl<'v> Fields<'v> {
     }
 
     pub(super) fn complain(&mut self, field: &str, what: impl Into<String>) {
-        self.wrong.push((self.name(field), what.into()));
+        self.wrong.push((self.name(field), cut(what.into(), LONGEST_NAME * 2)));
     }
 
     pub(super) fn value(&self, field: &str) -> Option<&'v Value> {
         self.object.get(field).filter(|value| !value.is_null())
     }
 
-    /// A text, or a number or a boolean written out; nothing if it is not there or empty.
-    pub(super) fn text(&mut self, field: &str) -> Option<String> {
-        let value = self.value(field)?;
-        match scalar(value) {
-            Some(text) if text.len() > LONGEST => {
-                self.complain(field, format!("is longer than {LONGEST} bytes"));
-                None
-            }
-            Some(text) => Some(text).filter(|text| !text.trim().is_empty()),
-            None => {
-                self.complain(field, format!("is {}, not a string", kind(value)));
-                None
-            }
-        }
+    /// A text, whatever it is written as, and cut if it is long; nothing if it is not there or blank.
+    pub(super) fn text(&self, field: &str) -> Option<String> {
+        let text = written_out(self.value(field)?);
+        Some(cut(text, LONGEST)).filter(|text| !text.trim().is_empty())
     }
 
-    /// A text that has to be there.
+    /// A text that has to be one, and not too long: it would not be the same if it were cut.
+    pub(super) fn exact(&mut self, field: &str) -> Option<String> {
+        let text = self.scalar(field)?;
+        if text.len() > LONGEST {
+            self.complain(field, format!("is longer than {LONGEST} bytes"));
+            return None;
+        }
+        Some(text).filter(|text| !text.trim().is_empty())
+    }
+
+    /// A text that has to be there; cut if it is long.
     pub(super) fn required(&mut self, field: &str) -> String {
         let complaints = self.wrong.len();
-        let text = self.text(field);
+        let text = self.scalar(field).filter(|text| !text.trim().is_empty());
+        self.there(field, text.map(|text| cut(text, LONGEST)), complaints)
+    }
+
+    /// As [`exact`](Self::exact), and it has to be there.
+    pub(super) fn required_exact(&mut self, field: &str) -> String {
+        let complaints = self.wrong.len();
+        let text = self.exact(field);
+        self.there(field, text, complaints)
+    }
+
+    fn there(&mut self, field: &str, text: Option<String>, complaints: usize) -> String {
         if text.is_none() && self.wrong.len() == complaints {
             self.complain(field, "is missing or blank");
         }
         text.unwrap_or_default()
+    }
+
+    fn scalar(&mut self, field: &str) -> Option<String> {
+        let value = self.value(field)?;
+        let text = scalar(value);
+        if text.is_none() {
+            self.complain(field, format!("is {}, not a string", kind(value)));
+        }
+        text
     }
 
     /// A moment of RFC 3339.
@@ -80,61 +109,57 @@ impl<'v> Fields<'v> {
         moment
     }
 
-    /// A moment in seconds since 1970.
-    pub(super) fn epoch(&mut self, field: &str) -> Option<Timestamp> {
+    /// A moment of RFC 3339, or in seconds or milliseconds since 1970; nothing if it cannot be read.
+    pub(super) fn when(&self, field: &str) -> Option<Timestamp> {
         let text = self.text(field)?;
-        let whole = text.split('.').next().unwrap_or_default();
-        let moment = whole.parse().ok().and_then(|seconds: i64| Timestamp::from_second(seconds).ok());
-        if moment.is_none() {
-            self.complain(field, format!("`{text}` is no time in seconds since 1970"));
-        }
-        moment
+        let text = text.trim();
+        let Ok(number) = text.parse::<f64>() else { return text.parse().ok() };
+        let milliseconds = if number < MILLISECONDS { number * 1000.0 } else { number };
+        // Zero stands for none. What is no time at all saturates, and is out of a timestamp's range.
+        Timestamp::from_millisecond(milliseconds as i64).ok().filter(|at| at.as_millisecond() > 0)
     }
 
-    /// An object of texts; what is nested is written out as JSON.
-    pub(super) fn texts(&mut self, field: &str) -> BTreeMap<String, String> {
+    /// An object of texts that are told, not compared; what is none is one text called `otherwise`.
+    pub(super) fn texts(&self, field: &str, otherwise: &str) -> BTreeMap<String, String> {
         match self.value(field) {
             None => BTreeMap::new(),
-            Some(Value::Object(object)) => {
-                let texts = object.iter().map(|(name, value)| (name.as_str(), value));
-                self.written_out(field, texts)
-            }
+            Some(Value::Object(object)) => told(object.iter().map(|(name, value)| (name.as_str(), value))),
+            Some(other) => [(otherwise.to_owned(), cut(written_out(other), LONGEST))]
+                .into_iter()
+                .filter(|(_, text)| !text.trim().is_empty())
+                .collect(),
+        }
+    }
+
+    /// An object of texts that an alert is known by: nothing of it may be cut.
+    pub(super) fn exact_texts(&mut self, field: &str) -> BTreeMap<String, String> {
+        let object = match self.value(field) {
+            None => return BTreeMap::new(),
+            Some(Value::Object(object)) => object,
             Some(other) => {
                 self.complain(field, format!("is {}, not an object", kind(other)));
-                BTreeMap::new()
+                return BTreeMap::new();
             }
+        };
+        if object.len() > MOST_FIELDS {
+            self.complain(field, format!("has more than {MOST_FIELDS} entries"));
+            return BTreeMap::new();
         }
+        let texts = object.iter().map(|(name, value)| (name.clone(), written_out(value)));
+        let texts: BTreeMap<_, _> = texts.collect();
+        let long = |(name, text): &(&String, &String)| name.len() > LONGEST_NAME || text.len() > LONGEST;
+        if let Some((name, _)) = texts.iter().find(long) {
+            let place = format!("{field}.{}", cut(name.clone(), LONGEST_NAME));
+            let what = format!("is longer than {LONGEST} bytes, or its name than {LONGEST_NAME}");
+            self.complain(&place, what);
+        }
+        texts
     }
 
     /// All fields but those that `known` knows.
-    pub(super) fn rest(&mut self, known: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
+    pub(super) fn rest(&self, known: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
         let rest = self.object.iter().map(|(name, value)| (name.as_str(), value));
-        self.written_out("", rest.filter(|(name, value)| !known(name) && !value.is_null()))
-    }
-
-    fn written_out(
-        &mut self,
-        field: &str,
-        values: impl Iterator<Item = (&'v str, &'v Value)>,
-    ) -> BTreeMap<String, String> {
-        let mut texts = BTreeMap::new();
-        for (name, value) in values {
-            let text = scalar(value).unwrap_or_else(|| value.to_string());
-            let place = if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
-            if name.len() > LONGEST_NAME || text.len() > LONGEST {
-                let place: String = place.chars().take(LONGEST_NAME).collect();
-                self.complain(
-                    &place,
-                    format!("is longer than {LONGEST} bytes, or its name than {LONGEST_NAME}"),
-                );
-            } else if texts.len() == MOST_FIELDS {
-                self.complain(&place, format!("is one of more than {MOST_FIELDS} fields"));
-                break;
-            } else {
-                texts.insert(name.to_owned(), text);
-            }
-        }
-        texts
+        told(rest.filter(|(name, value)| !known(name) && !value.is_null()))
     }
 
     /// A list; nothing if it is not there.
@@ -148,6 +173,43 @@ impl<'v> Fields<'v> {
             }
         }
     }
+}
+
+/// The first of them, written out and cut; one more says how many there were besides.
+fn told<'v>(values: impl Iterator<Item = (&'v str, &'v Value)>) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    let mut more = 0;
+    for (name, value) in values {
+        if texts.len() == MOST_FIELDS {
+            more += 1;
+            continue;
+        }
+        texts.insert(cut(name.to_owned(), LONGEST_NAME), cut(written_out(value), LONGEST));
+    }
+    if more > 0 {
+        texts.insert(
+            MORE.to_owned(),
+            format!("{more} more fields were left out: at most {MOST_FIELDS} are kept"),
+        );
+    }
+    texts
+}
+
+/// At most so many bytes, and says so if there were more.
+pub(super) fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let mut end = most.saturating_sub(CUT.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push_str(CUT);
+    }
+    text
+}
+
+fn written_out(value: &Value) -> String {
+    scalar(value).unwrap_or_else(|| value.to_string())
 }
 
 fn scalar(value: &Value) -> Option<String> {

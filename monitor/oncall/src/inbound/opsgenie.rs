@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Answer, Inbound,
-    fields::{Fields, json},
+    fields::{Fields, LONGEST, cut, json},
 };
 use crate::{Alert, Kind};
 
@@ -25,28 +25,35 @@ pub fn create(body: &[u8], fresh: &str, request: &str) -> Result<Inbound, Answer
     let mut fields =
         Fields::of(&value, "").map_err(|error| refused(400, &format!("the body {error}"), &[], request))?;
     let title = fields.required("message");
-    let mut alert = Alert::new(fields.text("alias").unwrap_or_else(|| fresh.to_owned()), Kind::Critical);
+    let mut alert = Alert::new(fields.exact("alias").unwrap_or_else(|| fresh.to_owned()), Kind::Critical);
     alert.title = title;
     alert.message = fields.text("description").unwrap_or_default();
     alert.source = fields.text("source").unwrap_or_else(|| "opsgenie".to_owned());
-    match fields.text("priority").as_deref() {
+    let priority = fields.exact("priority");
+    match priority.as_deref() {
         None | Some("P1" | "P2" | "P3") => {}
-        Some("P4") => alert.kind = Kind::Warning,
-        Some("P5") => alert.kind = Kind::Info,
+        // Opsgenie makes an alert of a P5 too.
+        Some("P4" | "P5") => alert.kind = Kind::Warning,
         Some(other) => fields.complain("priority", format!("`{other}` is none of P1 to P5")),
     }
-    alert.fields = fields.texts("details");
+    alert.fields = fields.texts("details", "details");
     alert.fields.extend(fields.text("entity").map(|entity| ("host".to_owned(), entity)));
-    let tags: Vec<&str> = fields.list("tags").iter().filter_map(Value::as_str).collect();
-    if !tags.is_empty() {
-        alert.fields.insert("tags".to_owned(), tags.join(","));
-    }
-    alert.routing_key = responder(fields.list("responders"));
+    alert.fields.extend(priority.map(|priority| ("priority".to_owned(), priority)));
+    alert.fields.extend(tags(&fields).map(|tags| ("tags".to_owned(), tags)));
+    let responders = fields.value("responders").and_then(Value::as_array);
+    alert.routing_key = responder(responders.map_or(&[], Vec::as_slice));
     if !fields.wrong.is_empty() {
         let message = "Request body is not processable. Please check the errors.";
         return Err(refused(422, message, &fields.wrong, request));
     }
     Ok(Inbound { alerts: vec![alert], answer: accepted(request) })
+}
+
+/// The tags as one text.
+fn tags(fields: &Fields<'_>) -> Option<String> {
+    let Some(Value::Array(tags)) = fields.value("tags") else { return fields.text("tags") };
+    let tags: Vec<&str> = tags.iter().filter_map(Value::as_str).collect();
+    Some(cut(tags.join(","), LONGEST)).filter(|tags| !tags.is_empty())
 }
 
 /// A team or an escalation that is to respond is a routing key.
@@ -66,7 +73,7 @@ pub fn action(alias: &str, action: OpsgenieAction, body: &[u8], request: &str) -
     } else {
         json(body).map_err(|error| refused(400, &error, &[], request))?
     };
-    let mut fields =
+    let fields =
         Fields::of(&value, "").map_err(|error| refused(400, &format!("the body {error}"), &[], request))?;
     let kind = match action {
         OpsgenieAction::Close => Kind::Recovery,
@@ -76,10 +83,6 @@ pub fn action(alias: &str, action: OpsgenieAction, body: &[u8], request: &str) -
     alert.author = fields.text("user");
     alert.source = fields.text("source").unwrap_or_else(|| "opsgenie".to_owned());
     alert.message = fields.text("note").unwrap_or_default();
-    if !fields.wrong.is_empty() {
-        let message = "Request body is not processable. Please check the errors.";
-        return Err(refused(422, message, &fields.wrong, request));
-    }
     Ok(Inbound { alerts: vec![alert], answer: accepted(request) })
 }
 

@@ -11,13 +11,16 @@ use super::{
 };
 use crate::{Alert, Kind};
 
+/// Most links, and most images, of one event.
+const MOST_LINKS: usize = 100;
+
 /// The event in `body`; `fresh` is the deduplication key of a trigger without one.
 pub fn enqueue(body: &[u8], fresh: &str) -> Result<Inbound, Answer> {
     let value = json(body).map_err(|error| refused(vec![error]))?;
     let mut event = Fields::of(&value, "").map_err(|error| refused(vec![format!("the body {error}")]))?;
-    let routing_key = event.required("routing_key");
-    let action = event.required("event_action");
-    let key = event.text("dedup_key");
+    let routing_key = event.required_exact("routing_key");
+    let action = event.required_exact("event_action");
+    let key = event.exact("dedup_key");
     let kind = match action.as_str() {
         "trigger" => None,
         "acknowledge" => Some(Kind::Acknowledgement),
@@ -37,7 +40,7 @@ pub fn enqueue(body: &[u8], fresh: &str) -> Result<Inbound, Answer> {
     if let Some(url) = event.text("client_url") {
         alert.notes.insert("client".to_owned(), url);
     }
-    attachments(&mut event, &mut alert);
+    attachments(&event, &mut alert);
     if kind.is_none() {
         match event.value("payload") {
             Some(payload) => match Fields::of(payload, "payload.") {
@@ -62,20 +65,17 @@ pub fn enqueue(body: &[u8], fresh: &str) -> Result<Inbound, Answer> {
 fn payload(payload: &mut Fields<'_>, alert: &mut Alert) {
     alert.title = payload.required("summary");
     let host = payload.required("source");
-    match payload.required("severity").as_str() {
+    let severity = payload.required_exact("severity");
+    match severity.as_str() {
         "critical" | "error" => alert.kind = Kind::Critical,
-        "warning" => alert.kind = Kind::Warning,
-        "info" => alert.kind = Kind::Info,
+        // PagerDuty opens an incident for those too.
+        "warning" | "info" => alert.kind = Kind::Warning,
         "" => {}
         _ => payload.complain("severity", "must be one of critical, error, warning or info"),
     }
-    alert.started = payload.moment("timestamp");
-    alert.fields = match payload.value("custom_details") {
-        // Some tools send a text.
-        Some(Value::String(text)) => [("details".to_owned(), text.clone())].into(),
-        _ => payload.texts("custom_details"),
-    };
-    alert.fields.insert("host".to_owned(), host);
+    alert.started = payload.when("timestamp");
+    alert.fields = payload.texts("custom_details", "details");
+    alert.fields.extend([("host".to_owned(), host), ("severity".to_owned(), severity)]);
     for field in ["component", "group", "class"] {
         if let Some(text) = payload.text(field) {
             alert.fields.insert(field.to_owned(), text);
@@ -83,19 +83,15 @@ fn payload(payload: &mut Fields<'_>, alert: &mut Alert) {
     }
 }
 
-/// Links and images are notes.
-fn attachments(event: &mut Fields<'_>, alert: &mut Alert) {
+/// Links and images are notes; what cannot be one is let go of.
+fn attachments(event: &Fields<'_>, alert: &mut Alert) {
     for (list, address, title) in [("links", "href", "text"), ("images", "src", "alt")] {
-        for (i, entry) in event.list(list).iter().enumerate().take(100) {
-            match Fields::of(entry, &format!("{list}[{i}].")) {
-                Ok(mut entry) => {
-                    let address = entry.required(address);
-                    let title = entry.text(title).unwrap_or_else(|| address.clone());
-                    alert.notes.insert(title, address);
-                    event.wrong.append(&mut entry.wrong);
-                }
-                Err(what) => event.complain(list, format!("{i} {what}")),
-            }
+        let entries = event.value(list).and_then(Value::as_array).into_iter().flatten();
+        for entry in entries.take(MOST_LINKS) {
+            let Ok(entry) = Fields::of(entry, "") else { continue };
+            let Some(address) = entry.text(address) else { continue };
+            let title = entry.text(title).unwrap_or_else(|| address.clone());
+            alert.notes.insert(title, address);
         }
     }
 }

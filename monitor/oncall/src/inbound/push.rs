@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::{Answer, Inbound};
+use super::{
+    Answer, Inbound,
+    fields::{LONGEST, cut},
+};
 use crate::{Alert, Kind};
 
 /// What the query of a heartbeat says of `entity`, which its token stands for.
@@ -14,8 +17,7 @@ pub fn push(entity: &str, query: &str) -> Result<Inbound, Answer> {
             ("status", "up" | "") => alert.kind = Kind::Recovery,
             ("status", "down") => alert.kind = Kind::Critical,
             ("status", other) => return Err(refused(&format!("`status` is neither up nor down: `{other}`"))),
-            ("msg", text) if text.len() > 4096 => return Err(refused("`msg` is longer than 4096 bytes")),
-            ("msg", text) => text.clone_into(&mut alert.message),
+            ("msg", text) => alert.message = cut(text.to_owned(), LONGEST),
             ("ping", "") => {}
             ("ping", text) => match text.parse::<f64>() {
                 Ok(ping) if ping.is_finite() && ping >= 0.0 => {

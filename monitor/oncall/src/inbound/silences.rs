@@ -15,12 +15,15 @@ use crate::{
 /// Most matchers of one silence.
 const MOST_MATCHERS: usize = 64;
 
+/// Who made a silence that does not say: Alertmanager asks for no name.
+const SOMEBODY: &str = "somebody";
+
 /// The silence in `body`, and the name of the one it replaces.
 pub fn from_alertmanager(body: &[u8]) -> Result<(Option<String>, Silence), Answer> {
     let value = json(body).map_err(|error| refused(&error))?;
     let mut fields = Fields::of(&value, "").map_err(|error| refused(&format!("the body {error}")))?;
-    let id = fields.text("id");
-    let by = fields.required("createdBy");
+    let id = fields.exact("id");
+    let by = fields.text("createdBy").unwrap_or_else(|| SOMEBODY.to_owned());
     let comment = fields.text("comment").unwrap_or_default();
     let (starts, ends) = (fields.moment("startsAt"), fields.moment("endsAt"));
     for (field, moment) in [("startsAt", starts), ("endsAt", ends)] {
@@ -53,8 +56,8 @@ pub fn from_alertmanager(body: &[u8]) -> Result<(Option<String>, Silence), Answe
 
 fn matcher(value: &Value) -> Result<Matcher, String> {
     let mut fields = Fields::of(value, "")?;
-    let name = fields.required("name");
-    let text = fields.text("value").unwrap_or_default();
+    let name = fields.required_exact("name");
+    let text = fields.exact("value").unwrap_or_default();
     let mut flag = |field: &str, default: bool| match fields.value(field) {
         None => default,
         Some(Value::Bool(flag)) => *flag,

@@ -50,18 +50,73 @@ fn victorops_refuses_by_the_fields_name() {
         (b"{", "the body is no JSON"),
         (br#"{"message_type":"FATAL"}"#, "`message_type` `FATAL` is none of"),
         (br#"{"message_type":["CRITICAL"]}"#, "`message_type` is a list, not a string"),
-        (br#"{"message_type":"INFO","state_start_time":"soon"}"#, "`state_start_time` `soon` is no time"),
-        (br#"{"message_type":"INFO","state_start_time":99999999999999999999}"#, "`state_start_time`"),
     ] {
         let answer = victorops(body, None, "f").unwrap_err();
         let message = answer.body["message"].as_str().unwrap();
         assert!(answer.status == 400 && message.contains(expected), "{message}");
     }
-    let many: serde_json::Map<String, Value> = (0..300).map(|n| (format!("f{n}"), n.into())).collect();
-    let mut body = Value::Object(many);
+    // What an alert is known by is not cut.
+    let long = serde_json::json!({ "message_type": "CRITICAL", "entity_id": "x".repeat(70_000) });
+    let answer = victorops(long.to_string().as_bytes(), None, "f").unwrap_err();
+    assert!(answer.body["message"].as_str().unwrap().contains("`entity_id` is longer"), "{answer:?}");
+}
+
+#[test]
+fn a_victorops_alert_is_kept_whatever_its_details_are() {
+    let read = |body: Value| victorops(body.to_string().as_bytes(), None, "f").unwrap().alerts.remove(0);
+    let long = read(
+        serde_json::json!({ "message_type": "CRITICAL", "state_message": "é".repeat(40_000), "hint": ["a"] }),
+    );
+    assert!(long.message.len() <= 64 * 1024 && long.message.ends_with("é… (cut)"), "{}", long.message.len());
+    assert_eq!(long.fields["hint"], "[\"a\"]");
+    let mut body = Value::Object((0..300).map(|n| (format!("f{n}"), n.into())).collect());
     body["message_type"] = "INFO".into();
-    let answer = victorops(body.to_string().as_bytes(), None, "f").unwrap_err();
-    assert!(answer.body["message"].as_str().unwrap().contains("more than 256 fields"));
+    let many = read(body);
+    assert_eq!(many.fields["more"], "44 more fields were left out: at most 256 are kept");
+}
+
+#[test]
+fn times_are_seconds_or_milliseconds_or_rfc_3339_and_a_time_that_is_none_costs_nothing() {
+    let started = |field: &str, value: Value| {
+        let body = serde_json::json!({ "message_type": "CRITICAL", field: value });
+        victorops(body.to_string().as_bytes(), None, "f").unwrap().alerts[0].started.map(|at| at.to_string())
+    };
+    let expected = Some("2026-03-01T11:59:00Z".to_owned());
+    assert_eq!(started("state_start_time", 1_772_366_340.into()), expected);
+    assert_eq!(started("state_start_time", "1772366340".into()), expected);
+    assert_eq!(started("state_start_time", 1_772_366_340_000_i64.into()), expected);
+    assert_eq!(started("timestamp", "2026-03-01T12:59:00+01:00".into()), expected);
+    for none in [0.into(), "soon".into(), "".into(), "nan".into(), 1e30.into(), serde_json::json!([1])] {
+        assert_eq!(started("state_start_time", none), None);
+    }
+}
+
+#[test]
+fn a_pagerduty_event_is_kept_whatever_its_details_are() {
+    let read = |details: Value, links: Value| {
+        let body = serde_json::json!({ "routing_key": "r", "event_action": "trigger", "links": links,
+            "payload": { "summary": "s", "source": "h", "severity": "error", "timestamp": "now", "custom_details": details } });
+        pagerduty(body.to_string().as_bytes(), "f").unwrap().alerts.remove(0)
+    };
+    let log = read(serde_json::json!({ "log": "x".repeat(100_000), "id": 7 }), Value::Null);
+    assert!(log.fields["log"].len() <= 64 * 1024 && log.fields["log"].ends_with("… (cut)"));
+    assert_eq!((&*log.fields["id"], log.started), ("7", None));
+    let odd = read(
+        serde_json::json!(["a", 1]),
+        serde_json::json!([{ "text": "x" }, {}, 3, { "href": "https://w", "text": "wiki" }]),
+    );
+    assert_eq!(odd.fields["details"], "[\"a\",1]");
+    assert_eq!(odd.notes.into_iter().collect::<Vec<_>>(), [("wiki".to_owned(), "https://w".to_owned())]);
+    assert_eq!(read("it broke".into(), serde_json::json!({})).fields["details"], "it broke");
+}
+
+#[test]
+fn what_pagerduty_and_opsgenie_open_an_incident_for_is_a_problem_here_too() {
+    let body = br#"{"routing_key":"r","event_action":"trigger","payload":{"summary":"s","source":"h","severity":"info"}}"#;
+    let info = pagerduty(body, "f").unwrap().alerts.remove(0);
+    assert_eq!((info.kind, info.field("severity")), (Kind::Warning, Some("info")));
+    let least = opsgenie_create(br#"{"message":"m","priority":"P5"}"#, "f", "r").unwrap().alerts.remove(0);
+    assert_eq!((least.kind, least.field("priority")), (Kind::Warning, Some("P5")));
 }
 
 #[test]
@@ -141,22 +196,37 @@ fn the_fingerprint_is_that_of_prometheus() {
 }
 
 #[test]
-fn alertmanager_refuses_what_it_cannot_take() {
-    for (body, status, expected) in [
-        (&br#"[{"annotations":{}}]"#[..], 422, "0.labels in body is required"),
-        (br#"[{"labels":{"a":""}}]"#, 422, "0.labels in body is required"),
-        (br#"[{"labels":{"a":"b"}},{"labels":[]}]"#, 422, "1.labels is a list, not an object"),
-        (br#"[{"labels":{"a":"b"},"startsAt":"x"}]"#, 422, "0.startsAt `x` is no time"),
+fn of_many_alerts_those_that_can_be_are_taken_and_the_others_are_told() {
+    let long = "x".repeat(70_000);
+    let bad = [
+        (r#"{"annotations":{}}"#.to_owned(), "1.labels in body is required"),
+        (r#"{"labels":{"a":""}}"#.to_owned(), "1.labels in body is required"),
+        (r#"{"labels":[]}"#.to_owned(), "1.labels is a list, not an object"),
+        (r#"7"#.to_owned(), "1. is a number, not an object"),
+        (format!(r#"{{"labels":{{"a":"{long}"}}}}"#), "1.labels.a is longer than"),
+        (r#"{"labels":{"a":"b"},"startsAt":"x"}"#.to_owned(), "1.startsAt `x` is no time"),
         (
-            br#"[{"labels":{"a":"b"},"startsAt":"2026-03-01T12:00:00Z","endsAt":"2026-03-01T11:00:00Z"}]"#,
-            422,
-            "0.endsAt",
+            r#"{"labels":{"a":"b"},"startsAt":"2026-03-01T12:00:00Z","endsAt":"2026-03-01T11:00:00Z"}"#
+                .to_owned(),
+            "1.endsAt in body lies before startsAt",
         ),
-        (br#"{}"#, 400, "not a list"),
-    ] {
-        let answer = alertmanager_alerts(body, now()).unwrap_err();
-        assert!(answer.status == status && answer.body.to_string().contains(expected), "{answer:?}");
+    ];
+    for (bad, expected) in bad {
+        let body =
+            format!(r#"[{{"labels":{{"alertname":"Good"}}}},{bad},{{"labels":{{"alertname":"Too"}}}}]"#);
+        let Inbound { alerts, answer } = alertmanager_alerts(body.as_bytes(), now()).unwrap();
+        assert_eq!(alerts.iter().map(|alert| &*alert.title).collect::<Vec<_>>(), ["Good", "Too"]);
+        assert!(answer.status == 400 && answer.body.as_str().unwrap().contains(expected), "{answer:?}");
+        assert_eq!(alertmanager_alerts(format!("[{bad}]").as_bytes(), now()).unwrap_err().status, 400);
     }
+    let body = format!(r#"[{{"labels":{{"a":"b"}},"annotations":{{"log":"{long}"}}}}]"#);
+    let Inbound { alerts, answer } = alertmanager_alerts(body.as_bytes(), now()).unwrap();
+    assert!(answer.status == 200 && alerts[0].notes["log"].ends_with("(cut)"), "{answer:?}");
+    let many = vec!["{}"; 30].join(",");
+    let answer = alertmanager_alerts(format!("[{many}]").as_bytes(), now()).unwrap_err();
+    assert!(answer.body.as_str().unwrap().ends_with("; and 10 more"), "{answer:?}");
+    let answer = alertmanager_alerts(b"{}", now()).unwrap_err();
+    assert!(answer.status == 400 && answer.body["message"].as_str().unwrap().contains("not a list"));
 }
 
 #[test]
@@ -171,6 +241,11 @@ fn the_webhook_of_an_alertmanager_is_one_group() {
     assert_eq!((&*alerts[1].entity, alerts[1].kind), ("def", Kind::Recovery));
     assert_eq!(alerts[0].group, alerts[1].group);
     assert_eq!((alerts[0].expires, alerts[0].field("receiver")), (None, Some("wharf")));
+    let half =
+        br#"{"alerts":[{"status":"odd","labels":{"a":"b"}},7,{"status":"firing","labels":{"a":"c"}}]}"#;
+    let Inbound { alerts, answer } = alertmanager_webhook(half).unwrap();
+    assert_eq!((alerts.len(), alerts[0].field("a"), answer.status), (1, Some("c"), 400));
+    assert!(answer.body["message"].as_str().unwrap().contains("`alerts[1]` is a number"), "{answer:?}");
     let answer = alertmanager_webhook(br#"{"alerts":[{"status":"odd","labels":{"a":"b"}}]}"#).unwrap_err();
     assert!(answer.body.to_string().contains("alerts[0].status"), "{answer:?}");
     assert!(alertmanager_webhook(b"{}").unwrap_err().body.to_string().contains("`alerts` is missing"));
@@ -184,6 +259,8 @@ fn silences_go_both_ways() {
     let (id, silence) = alertmanager_silence(body).unwrap();
     assert_eq!((id, &*silence.by), (None, "dana"));
     assert_eq!(silence.matchers[0].to_string(), "instance=~\"web.*\"");
+    let nobodys = String::from_utf8_lossy(body).replace("dana", "");
+    assert_eq!(alertmanager_silence(nobodys.as_bytes()).unwrap().1.by, "somebody");
     let shown = silence_for_alertmanager("s1", &silence, now());
     assert_eq!((&shown["id"], &shown["status"]["state"]), (&"s1".into(), &"active".into()));
     let (id, again) = alertmanager_silence(shown.to_string().as_bytes()).unwrap();
@@ -248,10 +325,11 @@ fn opsgenie_alerts_are_created_acknowledged_and_closed() {
 
 #[test]
 fn a_heartbeat_says_up_or_down() {
-    let kind = |query| push("heartbeat:backup", query).map(|inbound| inbound.alerts[0].kind);
+    let kind = |query: &str| push("heartbeat:backup", query).map(|inbound| inbound.alerts[0].kind);
     assert_eq!(kind(""), Ok(Kind::Recovery));
     assert_eq!(kind("status=up&msg=OK&ping="), Ok(Kind::Recovery));
     assert_eq!(kind("status=down&msg=no%20space&ping=12.5"), Ok(Kind::Critical));
+    assert_eq!(kind(&format!("status=down&msg={}", "x".repeat(70_000))), Ok(Kind::Critical));
     assert!(kind("status=sideways").unwrap_err().body["msg"].as_str().unwrap().contains("`status`"));
     assert!(kind("ping=fast").unwrap_err().body["msg"].as_str().unwrap().contains("`ping`"));
 }

@@ -28,25 +28,24 @@ const ANNOTATION: &str = "vo_annotate.";
 pub fn alert(body: &[u8], routing_key: Option<&str>, fresh: &str) -> Result<Inbound, Answer> {
     let value = json(body).map_err(|error| refused(&error))?;
     let mut fields = Fields::of(&value, "").map_err(|error| refused(&format!("the body {error}")))?;
-    let word = fields.required("message_type");
+    let word = fields.required_exact("message_type");
     let kind = Kind::parse(&word);
     if kind.is_none() && fields.wrong.is_empty() {
         let words = "CRITICAL, WARNING, INFO, ACKNOWLEDGEMENT or RECOVERY";
         fields.complain("message_type", format!("`{word}` is none of {words}"));
     }
-    let entity = fields.text("entity_id").unwrap_or_else(|| fresh.to_owned());
+    let entity = fields.exact("entity_id").unwrap_or_else(|| fresh.to_owned());
     let mut alert = Alert::new(entity, kind.unwrap_or(Kind::Info));
     alert.title = fields.text("entity_display_name").unwrap_or_default();
     alert.message = fields.text("state_message").unwrap_or_default();
     alert.source = fields.text("monitoring_tool").unwrap_or_default();
-    let said = fields.epoch("timestamp");
-    alert.started = fields.epoch("state_start_time").or(said);
+    alert.started = fields.when("state_start_time").or_else(|| fields.when("timestamp"));
     alert.author = fields.text("ack_author");
     let ack = fields.text("ack_message");
     if let (Kind::Acknowledgement, Some(message)) = (alert.kind, ack) {
         alert.message = message;
     }
-    let in_body = fields.text("routing_key");
+    let in_body = fields.exact("routing_key");
     alert.routing_key = routing_key.map(str::to_owned).or(in_body);
     for (name, value) in fields.rest(|name| KNOWN.contains(&name)) {
         match name.strip_prefix(ANNOTATION).and_then(|note| note.split_once('.')) {

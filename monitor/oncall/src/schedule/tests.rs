@@ -123,10 +123,12 @@ fn built(
         users: USERS.iter().map(|name| (name.to_string(), user())).collect(),
         rotations: [("r".to_owned(), rotation)].into(),
         overrides: overrides.into_iter().map(substitute).collect(),
-        swaps: swaps.into_iter().map(swap).collect(),
         ..Config::default()
     };
-    Case { plan: Plan::new(config).unwrap(), begin, days: 5 }
+    // Two moments of one shift are no swap, and refused.
+    let plan = Plan::new(config.clone()).unwrap();
+    let swaps = swaps.into_iter().map(swap).filter(|swap| plan.check_swap(swap).is_ok()).collect();
+    Case { plan: Plan::new(Config { swaps, ..config }).unwrap(), begin, days: 5 }
 }
 
 /// Minutes of civil time since a day long ago.

@@ -30,8 +30,8 @@ impl Bench {
     fn start(storage: &Storage) -> Self {
         let (journal, reader, recalled) = Journal::recalled(storage).unwrap();
         let files = (*Plan::from_toml(PLAN, None).unwrap()).clone();
-        let layers = Layers { files, documents: recalled.documents };
-        let (plan, layers) = (Arc::new(layers.plan().unwrap()), Arc::new(layers));
+        let (layers, plan) = Layers::new(files, recalled.documents).fit();
+        let (plan, layers) = (Arc::new(plan), Arc::new(layers));
         let (commands, heard) = mpsc::unbounded_channel();
         let (tasks, given) = mpsc::unbounded_channel();
         let clock = Arc::new(std::sync::atomic::AtomicI64::new(1_772_352_000_000));

@@ -25,7 +25,7 @@ pub(in crate::cli) struct EventsArgs {
     /// With these words
     #[arg(long, default_value = "")]
     text: String,
-    /// So many of the latest to begin with
+    /// So many of the latest to begin with; with -f, 0 for none
     #[arg(long, short = 'n', default_value_t = 20)]
     limit: usize,
     #[command(flatten)]
@@ -72,8 +72,12 @@ async fn tell(args: EventsArgs) -> anyhow::Result<ExitCode> {
         ];
         api.get("/wharf/v1/events", &query).await
     };
-    let Answer { events, next } = ask("", args.limit, "").await?;
-    show(&api, &events)?;
+    // What is followed begins after the latest, shown or not.
+    let only_follows = args.follow && args.limit == 0;
+    let Answer { events, next } = ask("", if only_follows { 1 } else { args.limit }, "").await?;
+    if !only_follows {
+        show(&api, &events)?;
+    }
     let mut after = next.unwrap_or_default();
     if !args.follow {
         return Ok(ExitCode::SUCCESS);

@@ -197,13 +197,13 @@ async fn one(api: &Api, id: u64) -> anyhow::Result<ExitCode> {
 fn whole(found: &Whole, now: &jiff::Zoned) -> String {
     let zone = now.time_zone();
     let row = &found.row;
-    let with = standing(row, now);
+    let with = printable(&standing(row, now));
     let with = if with.is_empty() { with } else { format!(" ({with})") };
     let mut lines = vec![
         format!("#{} {}: {}{with}", row.id, printable(&row.title), tone(&row.state).paint(&row.state)),
         format!(
             "{}  {}  since {}",
-            found.entity,
+            printable(&found.entity),
             row.severity.to_lowercase(),
             times::local(found.started, zone)
         ),
@@ -217,7 +217,7 @@ fn whole(found: &Whole, now: &jiff::Zoned) -> String {
             lines.push(format!(
                 "  {:<8} {}  {}",
                 tone.paint(mark),
-                symptom.entity,
+                printable(&symptom.entity),
                 printable(&symptom.message)
             ));
         }
@@ -227,7 +227,7 @@ fn whole(found: &Whole, now: &jiff::Zoned) -> String {
         for paged in &found.paging {
             let next =
                 paged.next.map(|at| format!("; next at {}", times::local(at, zone))).unwrap_or_default();
-            lines.push(format!("  {}: {}{next}", paged.user, paged.because));
+            lines.push(format!("  {}: {}{next}", printable(&paged.user), printable(&paged.because)));
         }
     }
     lines.push("\nTimeline".to_owned());
@@ -281,7 +281,7 @@ async fn act(asked: &Asked, ids: &[u64], action: &str, body: &Value) -> anyhow::
     } else {
         for incident in &done {
             let row: Row = serde_json::from_value(incident.clone())?;
-            let with = standing(&row, &times::now());
+            let with = printable(&standing(&row, &times::now()));
             let with = if with.is_empty() { with } else { format!(" ({with})") };
             print(&format!("#{} {}: {}{with}\n", row.id, printable(&row.title), row.state))?;
         }

@@ -5,6 +5,7 @@ mod periods;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{Asked, NO_SUCH_SERVICE, NONE_PASSING};
@@ -88,8 +89,9 @@ struct Row {
 
 /// Prints availability and response times.
 pub(in crate::cli) async fn uptime(args: UptimeArgs) -> anyhow::Result<ExitCode> {
+    let zone = TimeZone::get(&args.zone).with_context(|| format!("there is no time zone `{}`", args.zone))?;
     if args.asks_for_periods() {
-        return periods::print(&args).await;
+        return periods::print(&args, &zone).await;
     }
     let Answer { now, mut services } = ask(&args).await?;
     if let Some(name) = &args.service {
@@ -105,15 +107,26 @@ pub(in crate::cli) async fn uptime(args: UptimeArgs) -> anyhow::Result<ExitCode>
     })?;
     let Some(name) = &args.service else { return Ok(ExitCode::SUCCESS) };
     Ok(match services.first().map(|row| &*row.state) {
-        None => {
-            complain(&format!(
-                "wharf: nothing is known of a service `{name}`: `wharf uptime` lists those that are"
-            ));
-            ExitCode::from(NO_SUCH_SERVICE)
-        }
+        None => return absent(&args, name, &zone).await,
         Some("up") => ExitCode::SUCCESS,
         Some(_) => ExitCode::from(NONE_PASSING),
     })
+}
+
+/// Why a service is not in the table: it was not tested lately, or never.
+async fn absent(args: &UptimeArgs, name: &str, zone: &TimeZone) -> anyhow::Result<ExitCode> {
+    Ok(match periods::past(args, zone).await? {
+        None => unknown(name),
+        Some(past) => {
+            complain(&format!("wharf: `{name}` was not tested in the last {}; {past}", args.window));
+            ExitCode::from(NONE_PASSING)
+        }
+    })
+}
+
+fn unknown(name: &str) -> ExitCode {
+    complain(&format!("wharf: nothing is known of a service `{name}`: `wharf uptime` lists those that are"));
+    ExitCode::from(NO_SUCH_SERVICE)
 }
 
 async fn ask(args: &UptimeArgs) -> anyhow::Result<Answer> {

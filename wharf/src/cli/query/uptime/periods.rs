@@ -7,11 +7,14 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{NO_SUCH_SERVICE, UptimeArgs, UptimeOutput, floored};
-use crate::cli::output::{complain, json, print as printed, table};
+use super::{UptimeArgs, UptimeOutput, floored, unknown};
+use crate::cli::output::{json, print as printed, printable_csv, table};
 
 /// Longest wait: a year of a large fleet is worked out when it is asked for.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How far back a service that is not tested any more is looked for.
+const LONG_AGO: &str = "10y";
 
 #[derive(Debug, Deserialize)]
 struct Answer {
@@ -36,47 +39,60 @@ struct Period {
     downtime_ms: u64,
 }
 
-pub(super) async fn print(args: &UptimeArgs) -> anyhow::Result<ExitCode> {
-    let zone = TimeZone::get(&args.zone).with_context(|| format!("there is no time zone `{}`", args.zone))?;
-    let Some(body) = ask(args).await? else {
-        let name = args.service.as_deref().unwrap_or_default();
-        complain(&format!(
-            "wharf: nothing is known of a service `{name}`: `wharf uptime` lists those that are"
-        ));
-        return Ok(ExitCode::from(NO_SUCH_SERVICE));
+pub(super) async fn print(args: &UptimeArgs, zone: &TimeZone) -> anyhow::Result<ExitCode> {
+    let asked = [("from", &args.from), ("to", &args.to), ("per", &args.per)];
+    let mut query: Vec<_> =
+        asked.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect();
+    query.push(("zone", &args.zone));
+    query.extend((args.output == UptimeOutput::Csv).then_some(("format", "csv")));
+    let Some(body) = ask(args, &query).await? else {
+        return Ok(unknown(args.service.as_deref().unwrap_or_default()));
     };
     printed(&match args.output {
-        UptimeOutput::Csv => body,
+        UptimeOutput::Csv => printable_csv(&body),
         UptimeOutput::Json => json(&serde_json::from_str::<Value>(&body)?)?,
         UptimeOutput::Table => {
             let answer: Answer = serde_json::from_str(&body).context("that does not answer like wharf")?;
-            let rows: Vec<_> = rows(&answer, &zone);
+            let rows: Vec<_> = rows(&answer, zone);
             table(["SERVICE", "FROM", "AVAILABLE", "DOWN", "OUTAGES", "MEAN", "P95", "TESTS"], &rows)
         }
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// What there is of a service that was not tested lately, and how to ask for it; `None`: nothing.
+pub(super) async fn past(args: &UptimeArgs, zone: &TimeZone) -> anyhow::Result<Option<String>> {
+    let query = [("from", LONG_AGO), ("per", "month"), ("zone", &args.zone)];
+    let Some(body) = ask(args, &query).await? else { return Ok(None) };
+    let answer: Answer = serde_json::from_str(&body).context("that does not answer like wharf")?;
+    Ok(Some(remains(&answer, args.service.as_deref().unwrap_or_default(), zone)))
+}
+
+fn remains(answer: &Answer, name: &str, zone: &TimeZone) -> String {
+    let periods = answer.services.iter().flat_map(|report| &report.periods);
+    let tested: Vec<i64> = periods.filter(|period| period.tests > 0).map(|period| period.from).collect();
+    let month = |at: &i64| {
+        let at = Timestamp::from_millisecond(*at).unwrap_or_default();
+        at.to_zoned(zone.clone()).strftime("%Y-%m").to_string()
+    };
+    match (tested.first(), tested.last()) {
+        (Some(first), Some(last)) => {
+            let (first, last) = (month(first), month(last));
+            format!("there is data from {first} to {last}: `wharf uptime {name} --from {first}-01`")
+        }
+        _ => "it never was".to_owned(),
+    }
+}
+
 /// `None`: nobody has heard of the service.
-async fn ask(args: &UptimeArgs) -> anyhow::Result<Option<String>> {
+async fn ask(args: &UptimeArgs, query: &[(&str, &str)]) -> anyhow::Result<Option<String>> {
     let mut url = reqwest::Url::parse(&args.url()).context("`--http-addr` is no address")?;
     {
         let mut path =
             url.path_segments_mut().map_err(|()| anyhow::anyhow!("`--http-addr` is no address"))?;
         path.extend(["wharf", "v1", "uptime"]).extend(&args.service);
     }
-    {
-        let mut query = url.query_pairs_mut();
-        query.append_pair("zone", &args.zone);
-        for (name, value) in [("from", &args.from), ("to", &args.to), ("per", &args.per)] {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        }
-        if args.output == UptimeOutput::Csv {
-            query.append_pair("format", "csv");
-        }
-    }
+    url.query_pairs_mut().extend_pairs(query);
     let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
     let answer = client.get(url.clone()).send().await.map_err(reqwest::Error::without_url);
     let answer = answer.with_context(|| format!("cannot reach wharf at `{}`: is it running?", args.url()))?;
@@ -119,4 +135,30 @@ fn rows(answer: &Answer, zone: &TimeZone) -> Vec<[String; 8]> {
     };
     let services = answer.services.iter();
     services.flat_map(|report| report.periods.iter().map(|period| row(&report.service, period))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_service_that_is_no_longer_tested_is_told() {
+        let answer = |tests: [u64; 3]| {
+            // 2025-11-01, 2025-12-01, 2026-01-01.
+            let months = [1_761_955_200_000_i64, 1_764_547_200_000, 1_767_225_600_000];
+            let period = |(from, tests): (i64, u64)| {
+                serde_json::json!({ "from": from, "availability": null, "response_time_ms": null, "p95_ms": null,
+                    "tests": tests, "outages": 0, "downtime_ms": 0 })
+            };
+            let periods: Vec<Value> = months.into_iter().zip(tests).map(period).collect();
+            let answer =
+                serde_json::json!({ "per": "month", "services": [{ "service": "web", "periods": periods }] });
+            serde_json::from_value(answer).unwrap()
+        };
+        assert_eq!(
+            remains(&answer([5, 7, 0]), "web", &TimeZone::UTC),
+            "there is data from 2025-11 to 2025-12: `wharf uptime web --from 2025-11-01`"
+        );
+        assert_eq!(remains(&answer([0, 0, 0]), "web", &TimeZone::UTC), "it never was");
+    }
 }
