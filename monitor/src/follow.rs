@@ -45,6 +45,9 @@ pub(crate) enum Subject {
     Check(Key),
 }
 
+/// Services that are over and remembered at most.
+const REMEMBERED: usize = 10_000;
+
 /// Why a check that is not in the catalog any more is unmonitored.
 pub(crate) const REMOVED: &str = "removed";
 
@@ -222,6 +225,10 @@ impl Follower {
         }
         self.update_checks(&mut service, name, state, excuse.as_ref(), transitions);
         if over {
+            // Where jobs have names of their own each, none comes again.
+            if self.over.len() >= REMEMBERED {
+                self.over.clear();
+            }
             self.over.insert(name.clone(), service.roster);
         } else {
             self.services.insert(name.clone(), service);
