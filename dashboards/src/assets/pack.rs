@@ -6,7 +6,8 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, header};
 
-/// A script of ours without the lines that are comments, a tenth of all.
+/// A script of ours without the lines that are comments, a tenth of all, and without what lines begin with: in the
+/// texts of elements that is nothing either.
 pub(super) fn without_comments(script: &str) -> String {
     let mut told = String::with_capacity(script.len());
     let mut within = false;
@@ -15,7 +16,7 @@ pub(super) fn without_comments(script: &str) -> String {
         let comment = within || text.starts_with("/**");
         within = comment && !text.ends_with("*/");
         if !comment && !text.is_empty() && !text.starts_with("//") {
-            told.push_str(line);
+            told.push_str(text);
             told.push('\n');
         }
     }
