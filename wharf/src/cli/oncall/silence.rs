@@ -47,6 +47,9 @@ struct Silence {
     until: Timestamp,
     comment: String,
     active: bool,
+    /// An earlier wharf does not say.
+    #[serde(default)]
+    over: bool,
 }
 
 /// Silences, ends a silence, or lists them.
@@ -100,8 +103,11 @@ async fn list(api: &Api) -> anyhow::Result<ExitCode> {
     }
     let now = times::now();
     let cells = |silence: &Silence| {
-        let (state, tone) =
-            if silence.active { ("active", Tone::Warning) } else { ("not active", Tone::Plain) };
+        let (state, tone) = match silence {
+            Silence { active: true, .. } => ("active", Tone::Warning),
+            Silence { over: true, .. } => ("over", Tone::Plain),
+            _ => ("planned", Tone::Plain),
+        };
         let by = silence.by.clone().unwrap_or_else(|| silence.origin.clone());
         let matchers = silence.matchers.join(", ");
         let until = times::local(silence.until, now.time_zone());
