@@ -7,6 +7,7 @@ import { CalendarLink } from "../parts/calendarlink.js";
 import { Add, EditButton, Editor } from "../parts/editor.js";
 import { Filter, filterText } from "../parts/filter.js";
 import { Matchers, OncallHead, Origin, Waiting } from "../parts/oncall.js";
+import { Text } from "../parts/text.js";
 
 const KINDS = [["users", "Users", userLine], ["teams", "Teams", teamLine], ["rotations", "Rotations", rotationLine], ["policies", "Policies", policyLine], ["receivers", "Receivers", (one) => one.type]];
 
@@ -36,7 +37,7 @@ function LeftOut({ things }) {
   if (!things.length) return null;
   return html`<section class="panel" aria-labelledby="left-out" data-testid="left-out"><h2 id="left-out">Not in force <span class="faint num">${things.length}</span></h2>
     <ul class="rows">${things.map((one) => html`<li key=${`${one.kind}/${one.name}`}>
-      <span class="break grow"><b class="tone-bad">${one.kind} ${one.name}</b> ${one.problems.map(told).join(" · ")}${one.instead && ` · meanwhile ${one.instead}`}</span>
+      <span class="break grow"><b class="tone-bad">${one.kind} ${one.name}</b> <${Text} text=${one.problems.map(told).join(" · ")} />${one.instead && ` · meanwhile ${one.instead}`}</span>
       <button type="button" class="button" onClick=${() => act("DELETE", `/oncall/${one.kind}/${encodeURIComponent(one.name)}`, null, `${one.name} is removed`)}>Remove</button></li>`)}</ul></section>`;
 }
 
