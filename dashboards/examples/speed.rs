@@ -38,7 +38,7 @@ const TAGS: usize = ASKED;
 const ON_PAGE: u32 = 100;
 
 /// What is asked, and the path of it.
-const QUESTIONS: [(&str, &str); 31] = [
+const QUESTIONS: [(&str, &str); 34] = [
     ("the page itself", "/ui/"),
     ("services, 1 h", "/ui/api/services?window=1h"),
     ("services, 24 h", "/ui/api/services?window=24h"),
@@ -55,6 +55,18 @@ const QUESTIONS: [(&str, &str); 31] = [
     ("uptime by hour, 31 d", "/wharf/v1/uptime/service-0007?from=31d&per=hour"),
     ("uptime by day, 365 d", "/wharf/v1/uptime/service-0007?from=365d&per=day"),
     ("uptime by day, 365 d, Berlin", "/wharf/v1/uptime/service-0007?from=365d&per=day&zone=Europe/Berlin"),
+    (
+        "uptime by hour, 31 d, Kathmandu",
+        "/wharf/v1/uptime/service-0007?from=31d&per=hour&zone=Asia/Kathmandu",
+    ),
+    (
+        "uptime by day, 365 d, Kathmandu",
+        "/wharf/v1/uptime/service-0007?from=365d&per=day&zone=Asia/Kathmandu",
+    ),
+    (
+        "uptime by hour, 24 h, Kathmandu",
+        "/wharf/v1/uptime/service-0007?from=24h&per=hour&zone=Asia/Kathmandu",
+    ),
     ("uptime by month, 365 d", "/wharf/v1/uptime/service-0007?from=365d&per=month"),
     (
         "uptime by month, 365 d, Berlin",
