@@ -134,6 +134,11 @@ impl Windows {
         found.max_by_key(|active| active.to.map_or(i64::MAX, |to| to.0))
     }
 
+    /// Is anything in a window at `now`?
+    pub fn is_any_active(&self, now: Timestamp) -> bool {
+        self.0.iter().any(|window| window.when.span_at(now).is_some())
+    }
+
     /// When [`Self::active`] next may answer otherwise.
     pub fn next_change(&self, service: &str, tags: &[&str], now: Timestamp) -> Option<Timestamp> {
         let about = self.0.iter().filter(|window| window.is_about(service, tags));

@@ -134,16 +134,18 @@ pub fn registered(state: &State) -> impl Iterator<Item = &Arc<Instance>> {
 
 /// The check that reports with this token.
 pub fn pushed<'a>(state: &'a State, token: &str) -> Option<&'a Arc<Check>> {
-    let hash = hash(token);
-    let has_it = |probe: &Probe| matches!(&probe.kind, ProbeKind::Push { token, .. } if *token == hash);
+    with_token(state, &hash(token))
+}
+
+fn with_token<'a>(state: &'a State, hash: &str) -> Option<&'a Arc<Check>> {
+    let has_it = |probe: &Probe| matches!(&probe.kind, ProbeKind::Push { token, .. } if token == hash);
     state.checks().find(|check| check.probe.as_ref().is_some_and(has_it))
 }
 
 /// The instance that reports with the token of `probe`, if it reports at all.
 fn reporter<'a>(state: &'a State, probe: &Probe) -> Option<&'a Arc<Instance>> {
-    let ProbeKind::Push { token: wanted, .. } = &probe.kind else { return None };
-    let has_it = |probe: &Probe| matches!(&probe.kind, ProbeKind::Push { token, .. } if token == wanted);
-    let check = state.checks().find(|check| check.probe.as_ref().is_some_and(has_it))?;
+    let ProbeKind::Push { token, .. } = &probe.kind else { return None };
+    let check = with_token(state, token)?;
     state.instance(&check.node, check.instance.as_ref()?)
 }
 

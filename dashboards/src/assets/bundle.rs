@@ -28,33 +28,32 @@ pub(super) struct Bundles {
 impl Bundles {
     /// Those of the embedded files.
     pub(super) fn embedded() -> Self {
-        let names = Files::iter().filter(|name| name.starts_with("js/"));
-        let scripts: BTreeMap<_, _> = names.map(|name| (name.to_string(), Module::read(&name))).collect();
-        let needed =
-            |path: &String| scripts.values().any(|one| one.needs.iter().any(|(_, from)| from == path));
-        let others = scripts.keys().filter(|path| *path != FRAME && !needed(path));
-        let mut wanted = BTreeMap::<String, usize>::new();
+        let scripts = scripts();
+        let needed: BTreeSet<&String> =
+            scripts.values().flat_map(|one| &one.needs).map(|(_, from)| from).collect();
+        let others = scripts.keys().filter(|path| *path != FRAME && !needed.contains(path));
+        let mut wanted = BTreeMap::<&str, usize>::new();
         for entry in others {
             let mut all = Vec::new();
-            in_order(entry, &[], &mut all);
-            all.into_iter().for_each(|module| *wanted.entry(module.path).or_default() += 1);
+            in_order(&scripts, entry, &[], &mut all);
+            all.into_iter().for_each(|module| *wanted.entry(&module.path).or_default() += 1);
         }
         let mut frame = Vec::new();
-        for shared in wanted.iter().filter(|(_, entries)| **entries > 1).map(|(path, _)| path.as_str()) {
-            in_order(shared, &[], &mut frame);
+        for (shared, _) in wanted.into_iter().filter(|(_, entries)| *entries > 1) {
+            in_order(&scripts, shared, &[], &mut frame);
         }
-        in_order(FRAME, &[], &mut frame);
-        Self { frame: frame.into_iter().map(|module| module.path).collect() }
+        in_order(&scripts, FRAME, &[], &mut frame);
+        Self { frame: frame.into_iter().map(|module| module.path.clone()).collect() }
     }
 
     /// What comes for the script at `path`.
     pub(super) fn of(&self, path: &str) -> String {
-        let mut modules = Vec::new();
+        let (scripts, mut modules) = (scripts(), Vec::new());
         let registry = if path == FRAME {
-            modules.extend(self.frame.iter().map(|path| Module::read(path)));
+            modules.extend(self.frame.iter().filter_map(|path| scripts.get(path)));
             "export const modules = {};\n".to_owned()
         } else {
-            in_order(path, &self.frame, &mut modules);
+            in_order(&scripts, path, &self.frame, &mut modules);
             let up = "../".repeat(path.matches('/').count().saturating_sub(1));
             format!("import {{ modules }} from \"{}app.js\";\n", if up.is_empty() { "./" } else { &up })
         };
@@ -117,20 +116,31 @@ impl Module {
     }
 }
 
+/// All of ours, by path.
+fn scripts() -> BTreeMap<String, Module> {
+    let names = Files::iter().filter(|name| name.starts_with("js/"));
+    names.map(|name| (name.to_string(), Module::read(&name))).collect()
+}
+
 /// Adds the script at `path` after all that it needs, each once; those `there` are not asked for.
-fn in_order(path: &str, there: &[String], modules: &mut Vec<Module>) {
+fn in_order<'a>(
+    scripts: &'a BTreeMap<String, Module>,
+    path: &str,
+    there: &[String],
+    modules: &mut Vec<&'a Module>,
+) {
     if there.iter().any(|known| known == path) || modules.iter().any(|known| known.path == path) {
         return;
     }
-    let module = Module::read(path);
+    let Some(module) = scripts.get(path) else { return };
     for (_, needed) in &module.needs {
-        in_order(needed, there, modules);
+        in_order(scripts, needed, there, modules);
     }
     modules.push(module);
 }
 
 /// Imports of what the modules take from others, each name once.
-fn imports(modules: &[Module]) -> String {
+fn imports(modules: &[&Module]) -> String {
     let mut taken = BTreeMap::<&str, (BTreeSet<&str>, BTreeSet<&str>)>::new();
     for (names, from) in modules.iter().flat_map(|module| &module.taken) {
         let (named, whole) = taken.entry(from).or_default();
@@ -175,11 +185,6 @@ fn resolved(from: &str, import: &str) -> String {
 mod tests {
     use super::*;
 
-    fn scripts() -> Vec<Module> {
-        let names = Files::iter().filter(|name| name.starts_with("js/"));
-        names.map(|name| Module::read(&name)).collect()
-    }
-
     #[test]
     fn every_script_comes_once_after_what_it_needs() {
         let bundles = Bundles::embedded();
@@ -194,7 +199,7 @@ mod tests {
         assert!(bundles.of("js/palette.js").contains("import { modules } from \"./app.js\";"));
         let lazy = frame.split("import(\"./").skip(1).map(|rest| rest.split('"').next().unwrap());
         let all: String = lazy.map(|path| bundles.of(&format!("js/{path}"))).chain([frame.clone()]).collect();
-        for script in scripts() {
+        for script in scripts().into_values() {
             let places = all.matches(&format!("modules[\"{}\"] = ", script.path)).count();
             assert_eq!(places, 1, "{} comes {places} times", script.path);
         }
@@ -203,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_taken_from_others_has_one_name_in_a_bundle() {
         let bundles = Bundles::embedded();
-        for script in scripts() {
+        for script in scripts().into_values() {
             let text = bundles.of(&script.path);
             let imports = text.lines().filter_map(|line| line.strip_prefix("import "));
             let names = imports.flat_map(|import| import.split(" from ").next().unwrap().split(", "));
@@ -238,8 +243,9 @@ mod tests {
     #[test]
     fn every_import_leads_to_what_is_exported() {
         let scripts = scripts();
-        let exports: BTreeMap<_, _> = scripts.iter().map(|module| (&module.path, &module.exports)).collect();
-        for module in &scripts {
+        let exports: BTreeMap<_, _> =
+            scripts.values().map(|module| (&module.path, &module.exports)).collect();
+        for module in scripts.values() {
             for (names, from) in &module.needs {
                 let given = exports.get(from).unwrap_or_else(|| panic!("{} imports {from}", module.path));
                 for name in names.trim_matches(['{', '}', ' ']).split(", ") {
@@ -254,7 +260,7 @@ mod tests {
     fn no_script_needs_itself_in_the_end() {
         let scripts = scripts();
         let mut reached: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for module in &scripts {
+        for module in scripts.values() {
             reached.insert(&module.path, module.needs.iter().map(|(_, from)| from).collect());
         }
         for _ in &scripts {

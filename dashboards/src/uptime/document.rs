@@ -33,8 +33,7 @@ pub(super) async fn windows(State(sources): State<Arc<Sources>>) -> Response {
 
 /// As it is written down, and whether it is now.
 fn with_activity(window: &Maintenance, now: Timestamp) -> Value {
-    let of_all = Maintenance { services: Vec::new(), tags: Vec::new(), ..window.clone() };
-    let is_active = Windows::new([&of_all]).is_ok_and(|all| all.active("", &[], now).is_some());
+    let is_active = Windows::new([window]).is_ok_and(|windows| windows.is_any_active(now));
     let mut shown = json!(window);
     shown["active"] = is_active.into();
     shown

@@ -13,10 +13,13 @@
 //! are one incident. `SERVICE_ROUTING_KEY` and `SERVICE_RUNBOOK` (meta `routing_key`, `runbook`) choose the policy and tell
 //! whoever is paged where to look.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
-use wharf_catalog::{Health, InstanceHealth, Status, check::NODE_MAINTENANCE};
+use wharf_catalog::{Check, Health, InstanceHealth, Status, check::NODE_MAINTENANCE};
 use wharf_monitor::{Incident, IncidentState};
 use wharf_oncall::{Alert, Kind, State};
 
@@ -68,24 +71,12 @@ impl Feed {
                 failing.insert(node.name.to_string(), check);
             }
         }
-        let mut alerts = Vec::new();
-        for (node, check) in &failing {
-            if self.nodes.insert(node.clone()) {
-                let mut alert = node_alert(node, Kind::Critical);
-                let said = check.output.lines().next().unwrap_or_default();
-                alert.message = format!("check `{}` is critical: {said}", check.id);
-                alert.started = Timestamp::from_millisecond(check.status_since.0).ok();
-                alerts.push(alert);
-            }
-        }
-        self.nodes.retain(|node| {
-            let fails = failing.contains_key(node);
-            if !fails {
-                alerts.push(node_alert(node, Kind::Recovery));
-            }
-            fails
-        });
-        alerts
+        let began = |node: &str, check: &&Arc<Check>| {
+            let mut alert = node_alert(node, Kind::Critical);
+            blame(&mut alert, check);
+            alert
+        };
+        changes(&mut self.nodes, &failing, began, |node| node_alert(node, Kind::Recovery))
     }
 
     /// The catalog changed: what warns though it is no outage, since no traffic goes there.
@@ -97,23 +88,13 @@ impl Feed {
                 warning.entry(instance.name.to_string()).or_insert(found);
             }
         }
-        let mut alerts = Vec::new();
-        for (service, found) in &warning {
-            if self.warnings.insert(service.clone()) {
-                alerts.push(warning_alert(service, found));
-            }
-        }
-        self.warnings.retain(|service| {
-            let warns = warning.contains_key(service);
-            if !warns {
-                let mut recovery = Alert::new(warning_entity(service), Kind::Recovery);
-                recovery.source = SOURCE.to_owned();
-                recovery.message = "nothing of it warns any more".to_owned();
-                alerts.push(recovery);
-            }
-            warns
-        });
-        alerts
+        let over = |service: &str| {
+            let mut recovery = Alert::new(warning_entity(service), Kind::Recovery);
+            recovery.source = SOURCE.to_owned();
+            recovery.message = "nothing of it warns any more".to_owned();
+            recovery
+        };
+        changes(&mut self.warnings, &warning, warning_alert, over)
     }
 
     /// What is still open in the engine, though nothing of it fails: it recovered while nobody could say so.
@@ -138,6 +119,28 @@ impl Feed {
     }
 }
 
+/// What is wrong `now` and was not `known` to be has begun, and what is not wrong any more is over; known is then
+/// what is wrong now.
+fn changes<T>(
+    known: &mut BTreeSet<String>,
+    now: &BTreeMap<String, T>,
+    began: impl Fn(&str, &T) -> Alert,
+    over: impl Fn(&str) -> Alert,
+) -> Vec<Alert> {
+    let news = now.iter().filter(|(name, _)| !known.contains(*name)).map(|(name, what)| began(name, what));
+    let gone = known.iter().filter(|name| !now.contains_key(*name)).map(|name| over(name));
+    let alerts = news.chain(gone).collect();
+    *known = now.keys().cloned().collect();
+    alerts
+}
+
+/// What a check says, and since when.
+fn blame(alert: &mut Alert, check: &Check) {
+    let said = check.output.lines().next().unwrap_or_default();
+    alert.message = format!("check `{}` is {}: {said}", check.id, check.status);
+    alert.started = Timestamp::from_millisecond(check.status_since.0).ok();
+}
+
 /// The entity of a service.
 pub fn service_entity(service: &str) -> String {
     format!("service:{service}")
@@ -157,9 +160,7 @@ fn warning_alert(service: &str, found: &InstanceHealth<'_>) -> Alert {
         alert.fields.insert("tags".to_owned(), found.instance.tags.join(","));
     }
     if let Some(check) = found.checks().find(|check| check.status == Status::Warning) {
-        let said = check.output.lines().next().unwrap_or_default();
-        alert.message = format!("check `{}` is warning: {said}", check.id);
-        alert.started = Timestamp::from_millisecond(check.status_since.0).ok();
+        blame(&mut alert, check);
     }
     alert
 }

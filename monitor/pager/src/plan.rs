@@ -204,7 +204,7 @@ fn insert(config: &mut Config, kind: &str, name: &str, body: &str) -> Result<(),
 mod tests {
     use super::*;
 
-    fn document(kind: &str, name: &str, body: Option<&str>) -> Document {
+    pub(super) fn document(kind: &str, name: &str, body: Option<&str>) -> Document {
         Document {
             kind: kind.to_owned(),
             name: name.to_owned(),

@@ -4,7 +4,7 @@ import { written } from "../format.js";
 import { API, entries } from "../oncall.js";
 import { useResource } from "../resource.js";
 import { Add, EditButton } from "./editor.js";
-import { Origin } from "./oncall.js";
+import { Matchers, Origin } from "./oncall.js";
 import { Mark } from "./state.js";
 
 /** Those of the settings and those made here. */
@@ -19,7 +19,7 @@ export function Windows({ edit }) {
 
 function about({ services = [], tags = [] }) {
   if (!services.length && !tags.length) return "all services";
-  return [...services, ...tags.map((tag) => `tag:${tag}`)].map((one) => html`<code key=${one} class="matcher">${one}</code> `);
+  return html`<${Matchers} match=${[...services, ...tags.map((tag) => `tag:${tag}`)]} />`;
 }
 
 function when({ from, to, every = [], month_days: days = [], at, length, zone }) {

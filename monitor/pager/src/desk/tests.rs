@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use jiff::SignedDuration;
 use wharf_monitor::Storage;
 use wharf_oncall::{Action, Alert, Kind};
@@ -127,6 +129,17 @@ async fn after_a_crash_what_had_no_result_is_sent_again_with_its_number_and_what
     bench.end().await;
 }
 
+/// The desk cannot write until the trigger is dropped.
+fn full(path: &Path) -> rusqlite::Connection {
+    let other = rusqlite::Connection::open(path).unwrap();
+    other
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON record BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+        )
+        .unwrap();
+    other
+}
+
 #[tokio::test]
 async fn what_cannot_be_kept_did_not_happen_is_said_so_and_works_when_there_is_room_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -134,13 +147,7 @@ async fn what_cannot_be_kept_did_not_happen_is_said_so_and_works_when_there_is_r
     let mut bench = Bench::start(&Storage::File(path.clone()));
     bench.alert("service:a", Kind::Critical).await;
     bench.sending().await;
-    // Somebody holds the database: the desk cannot write.
-    let other = rusqlite::Connection::open(&path).unwrap();
-    other
-        .execute_batch(
-            "CREATE TRIGGER full BEFORE INSERT ON record BEGIN SELECT RAISE(ABORT, 'disk full'); END",
-        )
-        .unwrap();
+    let other = full(&path);
     let refused = bench.pager.say(Input::Alert(Box::new(Alert::new("service:b", Kind::Critical)))).await;
     assert!(matches!(&refused, Err(Refusal::NotKept(reason)) if reason.contains("disk full")), "{refused:?}");
     assert!(bench.pager.picture().state.incident_of("service:b").is_none());
@@ -173,12 +180,7 @@ async fn what_expires_while_nothing_can_be_kept_gets_time_to_be_said_again() {
     let alert = Alert { expires, ..Alert::new("service:a", Kind::Critical) };
     bench.pager.say(Input::Alert(Box::new(alert))).await.unwrap();
     bench.sending().await;
-    let other = rusqlite::Connection::open(&path).unwrap();
-    other
-        .execute_batch(
-            "CREATE TRIGGER full BEFORE INSERT ON record BEGIN SELECT RAISE(ABORT, 'disk full'); END",
-        )
-        .unwrap();
+    let other = full(&path);
     bench.pass(2);
     let again = Input::Alert(Box::new(Alert::new("service:b", Kind::Critical)));
     assert!(matches!(bench.pager.say(again).await, Err(Refusal::NotKept(_))));

@@ -130,19 +130,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{Refusal, journal::Document};
+    use crate::{Refusal, plan::tests::document};
 
     const DANA: &str = "[users.dana]\ncontacts.phone = { type = \"ntfy\", url = \"https://n.example/d\" }\npaging = [{ contact = \"phone\" }]\n";
-
-    fn document(kind: &str, name: &str, body: Option<&str>) -> Document {
-        Document {
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            at: jiff::Timestamp::UNIX_EPOCH,
-            by: "lee".to_owned(),
-            body: body.map(str::to_owned),
-        }
-    }
 
     fn layers(text: &str, made: &[(&str, &str, &str)]) -> Layers {
         let files = (*Plan::from_toml(text, None).unwrap()).clone();
