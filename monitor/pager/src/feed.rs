@@ -19,7 +19,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use wharf_catalog::{Check, Health, InstanceHealth, Status, check::NODE_MAINTENANCE};
+use wharf_catalog::{Check, Health, Instance, InstanceHealth, Status, check::NODE_MAINTENANCE};
 use wharf_monitor::{Incident, IncidentState};
 use wharf_oncall::{Alert, Kind, State};
 
@@ -134,6 +134,17 @@ fn changes<T>(
     alerts
 }
 
+/// Which policy an instance asks for, and what it says to read, unless another has said so.
+fn direct(alert: &mut Alert, instance: &Instance) {
+    let meta = |key: &str| instance.meta.get(key).filter(|value| !value.is_empty());
+    if let Some(key) = meta("routing_key") {
+        alert.routing_key.get_or_insert_with(|| key.clone());
+    }
+    if let Some(runbook) = meta("runbook") {
+        alert.notes.entry("runbook".to_owned()).or_insert_with(|| runbook.clone());
+    }
+}
+
 /// What a check says, and since when.
 fn blame(alert: &mut Alert, check: &Check) {
     let said = check.output.lines().next().unwrap_or_default();
@@ -159,6 +170,7 @@ fn warning_alert(service: &str, found: &InstanceHealth<'_>) -> Alert {
     if !found.instance.tags.is_empty() {
         alert.fields.insert("tags".to_owned(), found.instance.tags.join(","));
     }
+    direct(&mut alert, found.instance);
     if let Some(check) = found.checks().find(|check| check.status == Status::Warning) {
         blame(&mut alert, check);
     }
@@ -186,13 +198,7 @@ pub fn service_alert(incident: &Incident, catalog: &wharf_catalog::State) -> Ale
         if fails {
             nodes.insert(&*found.instance.node);
         }
-        let meta = |key: &str| found.instance.meta.get(key).filter(|value| !value.is_empty());
-        if let Some(key) = meta("routing_key") {
-            alert.routing_key.get_or_insert_with(|| key.clone());
-        }
-        if let Some(runbook) = meta("runbook") {
-            alert.notes.entry("runbook".to_owned()).or_insert_with(|| runbook.clone());
-        }
+        direct(&mut alert, found.instance);
     }
     let joined = |words: &BTreeSet<&str>| words.iter().copied().collect::<Vec<_>>().join(",");
     if !tags.is_empty() {

@@ -130,6 +130,10 @@ async fn a_warning_of_what_takes_no_traffic_is_told_once_and_taken_back() {
     let db = &told[0];
     assert_eq!((db.entity.as_str(), db.kind), ("warning:db", Kind::Warning));
     assert!(db.message.contains("`c:db-h1` is warning") && db.fields["node"] == "h1", "{db:?}");
+    assert_eq!(
+        (db.routing_key.as_deref(), db.notes["runbook"].as_str()),
+        (Some("database"), "https://wiki.example/db")
+    );
     assert!(feed.warnings(&catalog.snapshot()).is_empty(), "once");
 
     let mut routed = Instance::new("h1", "web-h1", "web");
